@@ -1,0 +1,1 @@
+"""The running process: settings, HTTP edge, execution, upstream client, proxy, embedded server."""
