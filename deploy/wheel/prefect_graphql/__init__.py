@@ -1,4 +1,4 @@
-"""The installed face of the gateway: `prefect_graphql.create_app()` is the embedded Prefect REST API.
+"""The installed face of the gateway: its command line, and `create_app`, the embedded Prefect REST API.
 
 PyPI has another package named `schema`, so the wheel keeps ours in a folder of its own, which goes first on `sys.path`.
 """
@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_packages = Path(__file__).parent / "packages"
-if not _packages.is_dir():  # an editable install: the source tree itself
-    _packages = Path(__file__).parents[3]
-sys.path.insert(0, str(_packages))
+from fastapi import FastAPI
+
+__all__ = ["create_app", "main"]
 
 
 def main() -> None:
@@ -20,8 +19,26 @@ def main() -> None:
     run()
 
 
-def create_app(*args: Any, **kwargs: Any) -> Any:
+def create_app(*args: Any, **kwargs: Any) -> FastAPI:
     """Make the embedded Prefect REST API, an ASGI application (see `gateway.embedded.create_app`)."""
     from gateway.embedded import create_app as create
 
     return create(*args, **kwargs)
+
+
+def _put_first(packages: Path) -> None:
+    """Put the folder first on `sys.path`, once; raises ImportError where another package has one of its names already."""
+    for name in ("gateway", "schema", "resolvers"):
+        origin = getattr(sys.modules.get(name), "__file__", None)
+        if origin and packages not in Path(origin).parents:
+            raise ImportError(
+                f"prefect_graphql has a package named `{name}`, but {origin} is imported under that name already: "
+                "use the two in separate processes",
+                name=name,
+                path=origin,
+            )
+    sys.path[:] = [str(packages), *(entry for entry in sys.path if entry != str(packages))]
+
+
+_installed = Path(__file__).parent / "packages"
+_put_first(_installed if _installed.is_dir() else Path(__file__).parents[3])  # else an editable install: the source tree
