@@ -1,0 +1,61 @@
+# The commands of the project. The environment is made once, in .venv, and again when pyproject.toml has changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test lint format schema clean
+
+help: ## This list.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+serve: .venv/serve.installed ## GraphQL on http://127.0.0.1:4300/graphql, with demo data.
+	@$(BIN)/prefect-graphql serve --embedded --demo
+
+test: .venv/dev.installed ## All tests; one that misses a tool is skipped and says why.
+	@$(BIN)/python -m pytest
+
+lint: .venv/dev.installed ## Style, types, import layers, the image's file.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Dockerfile
+
+format: .venv/dev.installed ## Formats the code and mends what ruff can.
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+schema: .venv/serve.installed ## Writes the schema's text, schema/schema.graphql.
+	@$(BIN)/prefect-graphql schema > schema/schema.graphql.new
+	@mv schema/schema.graphql.new schema/schema.graphql
+
+clean: ## Removes the environment and whatever tools left; a database stays.
+	rm -rf .venv dist .cache .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# uv finds a Python that pyproject.toml allows; without uv, $(PYTHON) must be one. pip knows dependency groups since 25.1.
+.venv/bin/python:
+	@if uv --version >/dev/null 2>&1; then uv venv --quiet --clear $(if $(filter file,$(origin PYTHON)),,--python $(PYTHON)) .venv; \
+	elif $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+		$(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'; \
+	else \
+		echo "Python 3.11, 3.12 or 3.13 is needed; \`$(PYTHON) --version\` says: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13" >&2; \
+		exit 1; \
+	fi
+
+define install
+	@if uv --version >/dev/null 2>&1; then uv pip install --quiet --python .venv --editable . $(1); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . $(1); fi
+endef
+
+.venv/serve.installed: pyproject.toml | .venv/bin/python
+	@echo "Installing into .venv ..." >&2
+	$(call install)
+	@touch $@
+
+.venv/dev.installed: pyproject.toml | .venv/bin/python
+	@echo "Installing into .venv, with what lint and tests need ..." >&2
+	$(call install,--group dev)
+	@touch .venv/serve.installed $@
