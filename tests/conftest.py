@@ -1,10 +1,15 @@
-"""What every test shares: with `PREFECT_GRAPHQL_TEST_NO_SKIP` set, as in CI, a skipped test is a failure."""
+"""What every test shares: tools from npm, and a skipped test as a failure where `PREFECT_GRAPHQL_TEST_NO_SKIP` is set."""
 
 import os
-from collections.abc import Generator
+import shutil
+import subprocess
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -25,3 +30,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     return _no_skip((yield))
+
+
+@pytest.fixture(scope="session")
+def npm() -> Callable[..., Path]:
+    """A function that installs pinned packages of the npm registry ("dclint@3.1.0") and returns their `node_modules`."""
+
+    def install(*packages: str) -> Path:
+        folder = ROOT / ".cache" / "npm" / "+".join(packages).replace("/", "-")
+        if not (folder / "installed").exists():
+            if not shutil.which("npm"):
+                pytest.skip("npm is missing")
+            folder.mkdir(parents=True, exist_ok=True)
+            command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", *packages]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()}")
+            (folder / "installed").touch()
+        return folder / "node_modules"
+
+    return install
