@@ -1,0 +1,133 @@
+"""The factory of fields that change something: each is one action of the REST API, declared as data."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+from pydantic import BaseModel
+
+from resolvers.collection import Collection, Row
+from resolvers.context import Context, context_of
+from resolvers.errors import UpstreamError
+from resolvers.fields import Arguments, typed
+from resolvers.ids import id_argument
+from resolvers.reading import fill, parameters, rows_of
+from resolvers.selection import fields
+
+
+@dataclass(frozen=True)
+class Done:
+    """An action that was carried out, and what it answered."""
+
+    context: Context
+    info: Any
+    collection: Collection
+    path: str
+    arguments: Row
+    answer: Any
+
+
+@dataclass(frozen=True)
+class Action:
+    """A mutation: `method path` with a body made of arguments; `result` makes the field's value of the answer.
+
+    `path` stands after the collection's own ("/{id}/set_state"); its parameters are arguments. `body` maps the other
+    arguments to (annotation, default, key in the body); the key "" is the whole body.
+    """
+
+    method: str
+    path: str
+    result: Callable[[Done], Awaitable[Any]]
+    returns: Any
+    description: str
+    body: Mapping[str, tuple[Any, Any, str]] = field(default_factory=dict)
+
+
+def plain(value: Any) -> Any:
+    """Turn an argument into JSON: what is absent stays absent."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def body_of(action: Action, arguments: Row) -> Any:
+    """Make the body of an action from the arguments that were given."""
+    given = {key: plain(arguments[name]) for name, (_, _, key) in action.body.items() if arguments.get(name) is not None}
+    return given.get("", given or None)
+
+
+def action_field(collection: Collection, action: Action) -> Any:
+    """Make the mutation's field."""
+    route = f"/{collection.name}{action.path}"
+    ids = {name: (strawberry.ID, ...) for name in parameters(action.path)}
+    arguments: Arguments = {**ids, **{name: (annotation, default) for name, (annotation, default, _) in action.body.items()}}
+
+    async def resolve(_root: object, info: strawberry.Info, **given: Any) -> Any:
+        context = context_of(info)
+        path = fill(route, *(id_argument(name, given[name]) for name in ids))
+        answer = await context.rest.write(action.method, path, body_of(action, given))
+        context.forget()
+        return await action.result(Done(context, info, collection, path, given, answer))
+
+    return strawberry.field(
+        resolver=typed(resolve, arguments), graphql_type=action.returns, description=f"{action.description} ({action.method} {route})"
+    )
+
+
+async def row(done: Done) -> Row:
+    """Return the row that the action answered."""
+    return rows_of(done.collection, [done.answer], done.path)[0]
+
+
+async def changed(done: Done) -> Any:
+    """Return the row that was changed; REST answers nothing, so it is read where more than its id is selected."""
+    key = id_argument("id", done.arguments["id"])
+    if fields(done.info._raw_info) <= {"id", "__typename"}:  # noqa: SLF001  Strawberry has no public way to the document
+        return {"id": key}
+    return await done.context.loaders.by(done.collection).read(key)
+
+
+async def identity(done: Done) -> str:
+    """Return the id of what was deleted."""
+    return id_argument("id", done.arguments["id"])
+
+
+async def deleted(done: Done) -> list[str]:
+    """Return the ids of what was deleted."""
+    return list(answered(done, "deleted"))
+
+
+def answered(done: Done, key: str) -> Any:
+    """Read a key of the answer, or raise an UpstreamError."""
+    if not isinstance(done.answer, dict) or not isinstance(done.answer.get(key), list):
+        msg = f"The upstream's answer has no list {key!r}."
+        raise UpstreamError(msg, status=200, method="POST", path=done.path)
+    return done.answer[key]
+
+
+def create(row_type: Any, body: type[BaseModel]) -> Action:
+    """Declare POST /{collection}/: the row is returned, new or as it was."""
+    return Action("POST", "/", row, row_type | None, "Create a row.", {"input": (body, ..., "")})
+
+
+def update(row_type: Any, body: type[BaseModel]) -> Action:
+    """Declare PATCH /{collection}/{id}: what is absent stays, null clears."""
+    return Action("PATCH", "/{id}", changed, row_type | None, "Change a row: what is absent stays, null clears.", {"input": (body, ..., "")})
+
+
+def delete() -> Action:
+    """Declare DELETE /{collection}/{id}."""
+    return Action("DELETE", "/{id}", identity, strawberry.ID | None, "Delete a row.")
+
+
+def bulk_delete(group: str, filter: type[BaseModel]) -> Action:  # noqa: A002  the argument's name in the API
+    """Declare POST /{collection}/bulk_delete: at most 50 rows a call."""
+    return Action(
+        "POST",
+        "/bulk_delete",
+        deleted,
+        list[strawberry.ID] | None,
+        "Delete the rows that a filter selects, at most `limit` of them; their ids are returned.",
+        {"filter": (filter | None, None, group), "limit": (int | None, None, "limit")},
+    )

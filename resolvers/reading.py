@@ -1,0 +1,112 @@
+"""Reads of a collection's rows: pages, windows of them, counts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from resolvers.collection import Collection, Row
+from resolvers.errors import UpstreamError
+from resolvers.rest import Rest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows of a sorted, filtered collection: `first` after `offset`."""
+
+    groups: str
+    """The groups of the body, as canonical JSON, so that a window can key a loader."""
+    sort: str | None
+    offset: int
+    first: int
+
+
+@dataclass
+class Slice:
+    """The rows of a window, and what reading them told of those beyond it."""
+
+    rows: list[Row]
+    more: bool | None
+    """Whether rows follow; None where only another read can tell."""
+    total: int | None = None
+    """How many rows there are in all, where the read reached the end."""
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a sequence into parts of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def path_of(collection: Collection, action: str) -> str:
+    """Name a route of a collection."""
+    return f"/{collection.name}/{action}"
+
+
+def parameters(path: str) -> list[str]:
+    """Name the parameters of a route: "/flows/name/{name}" has `name`."""
+    return [name for _, name, _, _ in Formatter().parse(path) if name]
+
+
+def fill(path: str, *values: str) -> str:
+    """Fill in the parameters of a route."""
+    return path.format(**{name: quote(value, safe="") for name, value in zip(parameters(path), values, strict=True)})
+
+
+def rows_of(collection: Collection, answer: Any, path: str) -> list[Row]:
+    """Take an answer for a list of rows, or raise an UpstreamError."""
+    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+        raise UpstreamError("The upstream answered something else than a list of rows.", status=200, method="POST", path=path)
+    return collection.completed(answer)
+
+
+async def page(rest: Rest, collection: Collection, groups: Row, **window: Any) -> list[Row]:
+    """Read one page: POST /{collection}/filter."""
+    path = path_of(collection, "filter")
+    body = {**groups, **{name: value for name, value in window.items() if value is not None}}
+    return rows_of(collection, await rest.read("POST", path, body), path)
+
+
+async def window(rest: Rest, collection: Collection, groups: Row, asked: Window, size: int) -> Slice:
+    """Read the rows of a window by as few pages of `size` as hold them.
+
+    One row beyond the window tells whether more follow, where it fits into the last page.
+    """
+    rows: list[Row] = []
+    wanted = asked.first if asked.first and asked.first % size == 0 else asked.first + 1
+    while len(rows) < wanted:
+        limit = min(size, wanted - len(rows))
+        found = await page(rest, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(rows) or None)
+        rows += found
+        if len(found) < limit:
+            known = bool(rows) or asked.offset == 0
+            return Slice(rows[: asked.first], len(rows) > asked.first, asked.offset + len(rows) if known else None)
+    return Slice(rows[: asked.first], True if len(rows) > asked.first else None)
+
+
+async def has_more(rest: Rest, collection: Collection, groups: Row, asked: Window) -> bool:
+    """Ask for the one row beyond a window."""
+    return bool(await page(rest, collection, groups, sort=asked.sort, limit=1, offset=asked.offset + asked.first))
+
+
+async def count(rest: Rest, collection: Collection, groups: Row, size: int, most: int) -> int | None:
+    """Count rows: POST /{collection}/count; where there is none, by paging up to `most` rows, else None."""
+    if collection.countable:
+        path = path_of(collection, "count")
+        return whole(await rest.read("POST", path, groups), path)
+    total = 0
+    while total < most:
+        found = len(await page(rest, collection, groups, limit=size, offset=total or None))
+        total += found
+        if found < size:
+            return total
+    return None
+
+
+def whole(answer: Any, path: str) -> int:
+    """Take an answer for a number of rows, or raise an UpstreamError."""
+    if not isinstance(answer, int) or isinstance(answer, bool):
+        raise UpstreamError("The upstream answered something else than a count.", status=200, method="POST", path=path)
+    return answer

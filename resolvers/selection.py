@@ -1,0 +1,35 @@
+"""What an operation selects under a field, read from its document."""
+
+from collections.abc import Iterator
+
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+
+
+def fields(info: GraphQLResolveInfo) -> set[str]:
+    """Name the fields selected under the current one, those of its fragments included."""
+    return {node.name.value for node in _selections(info) if isinstance(node, FieldNode)}
+
+
+def types(info: GraphQLResolveInfo) -> set[str]:
+    """Name the types that fragments under the current field are conditioned on."""
+    conditions = (node.type_condition for node in _selections(info) if isinstance(node, InlineFragmentNode) and node.type_condition)
+    spread = (info.fragments[node.name.value].type_condition for node in _selections(info) if isinstance(node, FragmentSpreadNode))
+    return {condition.name.value for condition in (*conditions, *spread)}
+
+
+def _selections(info: GraphQLResolveInfo) -> Iterator[FieldNode | InlineFragmentNode | FragmentSpreadNode]:
+    for node in info.field_nodes:
+        if node.selection_set:
+            yield from _flattened(info, node.selection_set)
+
+
+def _flattened(info: GraphQLResolveInfo, selected: SelectionSetNode) -> Iterator[FieldNode | InlineFragmentNode | FragmentSpreadNode]:
+    for node in selected.selections:
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, InlineFragmentNode):
+            yield node
+            yield from _flattened(info, node.selection_set)
+        elif isinstance(node, FragmentSpreadNode):
+            yield node
+            yield from _flattened(info, info.fragments[node.name.value].selection_set)

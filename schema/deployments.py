@@ -1,0 +1,252 @@
+"""Deployments and their schedules."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.actions import Action, Done, answered, bulk_delete, changed, create, delete, update
+from resolvers.collection import Collection, Row
+from resolvers.fields import belongs_to, has_many
+from resolvers.reading import rows_of
+from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun, FlowRunPolicyInput
+from schema.operators import OPERATOR, AnyIdExcept, AnyString, AnyTags, Equals, Like, Name, NullableRange, Operator
+from schema.scalars import Id, Object, Objects, OptionalObject
+from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
+from schema.states import StateCreate
+from schema.types import Computed, Dated, Detached, Input, absent, resource
+
+
+@strawberry.enum(description="Whether a deployment's runs would be picked up.")
+class DeploymentStatus(Enum):
+    READY = "READY"
+    NOT_READY = "NOT_READY"
+
+
+@strawberry.enum(description="What happens to a new run when the deployment's concurrency limit is reached.")
+class ConcurrencyLimitStrategy(Enum):
+    ENQUEUE = "ENQUEUE"
+    CANCEL_NEW = "CANCEL_NEW"
+
+
+class _ConcurrencyOptions(BaseModel):
+    collision_strategy: ConcurrencyLimitStrategy = Field(description="What happens to a new run when the limit is reached.")
+    grace_period_seconds: int | None = absent("Seconds that a run has to start before its slot is given away.", ge=60, le=86_400)
+
+
+@strawberry.pydantic.type(description="How a deployment keeps to its concurrency limit.")
+class ConcurrencyOptions(_ConcurrencyOptions):
+    pass
+
+
+@strawberry.pydantic.input(description="How a deployment keeps to its concurrency limit.")
+class ConcurrencyOptionsInput(_ConcurrencyOptions, Input):
+    pass
+
+
+@resource("A limit on what may happen at once, by name.", resolvable=False)
+class GlobalConcurrencyLimit(Detached):
+    active: bool = Field(default_factory=lambda: True, description="Whether the limit is in force.")
+    name: str = Field(description="The limit's name.")
+    limit: int | None = Field(description="How many slots there are.")
+    active_slots: int | None = Field(description="How many slots are taken.")
+    slot_decay_per_second: float = Field(default_factory=lambda: 2.0, description="How many slots become free each second by themselves.")
+
+
+@strawberry.pydantic.type(description="Who or what last changed a row.")
+class UpdatedBy(BaseModel):
+    id: Id | None = absent("Its id.")
+    type: str | None = absent("What it is.")
+    display_value: str | None = absent("Its name for people.")
+
+
+@strawberry.pydantic.input(description="A version and the system that gave it.")
+class VersionInfo(BaseModel):
+    type: str = Field(description="The system that gave it, such as vcs:github.")
+    version: str = Field(description="The version.")
+
+
+@resource("A deployment: a flow with all that is needed to run it on request or by schedule.")
+class Deployment(Dated):
+    name: str = Field(description="The deployment's name, unique in its flow.")
+    version: str | None = absent("The deployment's version.")
+    description: str | None = absent("A description for people.")
+    flow_id: Id | None = Field(description="The flow that it runs.")
+    paused: bool = Field(default_factory=bool, description="Whether its schedules are paused.")
+    schedules: Annotated[list[DeploymentSchedule], Computed] = Field(default_factory=list, description="When it makes runs.")
+    concurrency_limit: int | None = absent("Deprecated in Prefect: see `globalConcurrencyLimit`.")
+    global_concurrency_limit: Annotated[GlobalConcurrencyLimit | None, Computed] = absent("How many of its runs may run at once.")
+    concurrency_options: ConcurrencyOptions | None = absent("How it keeps to its concurrency limit.")
+    job_variables: Object = Field(default_factory=dict, description="Variables of the work pool's job template.")
+    parameters: Object = Field(default_factory=dict, description="Parameters that its runs are called with.")
+    tags: list[str] = Field(default_factory=list, description="The deployment's tags.")
+    labels: OptionalObject = absent("The deployment's labels.")
+    work_queue_name: str | None = absent("Name of the work queue that hands out its runs.")
+    work_queue_id: Id | None = absent("The work queue that hands out its runs.")
+    last_polled: datetime | None = absent("When a worker last asked for its runs.")
+    parameter_openapi_schema: OptionalObject = absent("JSON schema of its parameters.")
+    path: str | None = absent("Path of its working folder.")
+    pull_steps: Objects = absent("Steps that fetch its code.")
+    entrypoint: str | None = absent("Where the flow's function is, `path/to/file.py:function`.")
+    storage_document_id: Id | None = absent("The block document of its storage.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    created_by: CreatedBy | None = absent("Who or what created it.")
+    updated_by: UpdatedBy | None = absent("Who or what last changed it.")
+    work_pool_name: Annotated[str | None, Computed] = absent("Name of the work pool that hands out its runs.")
+    status: DeploymentStatus | None = Field(
+        default_factory=lambda: DeploymentStatus.NOT_READY, description="Whether its runs would be picked up."
+    )
+    enforce_parameter_schema: bool = Field(default_factory=lambda: True, description="Whether parameters are checked against the schema.")
+
+    flow = belongs_to("schema.flows.Flow", key="flow_id", description="The flow that it runs.")
+    work_queue = belongs_to("schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands out its runs.")
+    work_pool = belongs_to(
+        "schema.work_pools.WorkPool", key="work_pool_name", by="name", description="The work pool that hands out its runs."
+    )
+    flow_runs = has_many(FLOW_RUNS, key="deployment_id", group="deployments", description="Its runs.")
+
+
+@strawberry.pydantic.input(description="Which deployments.")
+class DeploymentFilter(Input):
+    operator: Operator = Field(**OPERATOR)
+    id: AnyIdExcept | None = absent("The deployment's id.")
+    name: Name | None = absent("The deployment's name.")
+    flow_or_deployment_name: Like | None = absent("The deployment's name or its flow's.")
+    paused: Equals | None = absent("Whether its schedules are paused.")
+    tags: AnyTags | None = absent("The deployment's tags.")
+    work_queue_name: AnyString | None = absent("Name of the work queue that hands out its runs.")
+    concurrency_limit: NullableRange | None = absent("Ignored by Prefect.")
+
+
+@strawberry.enum(description="Orders of deployments. Each leaves the order of equal values open; names are unique within a flow.")
+class DeploymentSort(Enum):
+    CREATED_DESC = "CREATED_DESC"
+    UPDATED_DESC = "UPDATED_DESC"
+    NAME_ASC = "NAME_ASC"
+    NAME_DESC = "NAME_DESC"
+
+
+@strawberry.pydantic.input(description="A deployment to create, or to replace by flow and name.")
+class DeploymentCreate(Input):
+    name: str = Field(description="The deployment's name, unique in its flow.")
+    flow_id: Id = Field(description="The flow that it runs.")
+    paused: bool = absent("Whether its schedules are paused.")
+    schedules: list[DeploymentScheduleCreate] = absent("When it makes runs.")
+    concurrency_limit: int | None = absent("How many of its runs may run at once.", gt=0)
+    concurrency_options: ConcurrencyOptionsInput | None = absent("How it keeps to its concurrency limit.")
+    global_concurrency_limit_id: Id | None = absent("A global concurrency limit to keep to.")
+    enforce_parameter_schema: bool = absent("Whether parameters are checked against the schema.")
+    parameter_openapi_schema: OptionalObject = absent("JSON schema of its parameters.")
+    parameters: Object = absent("Parameters that its runs are called with.")
+    tags: list[str] = absent("The deployment's tags.")
+    labels: OptionalObject = absent("The deployment's labels.")
+    pull_steps: Objects = absent("Steps that fetch its code.")
+    work_queue_name: str | None = absent("Name of the work queue that hands out its runs.")
+    work_pool_name: str | None = absent("Name of the work pool that hands out its runs.")
+    storage_document_id: Id | None = absent("The block document of its storage.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    description: str | None = absent("A description for people.")
+    path: str | None = absent("Path of its working folder.")
+    version: str | None = absent("The deployment's version.")
+    entrypoint: str | None = absent("Where the flow's function is.")
+    job_variables: Object = absent("Variables of the work pool's job template.")
+    version_info: VersionInfo | None = absent("The version and the system that gave it.")
+
+
+@strawberry.pydantic.input(description="Changes to a deployment.")
+class DeploymentUpdate(Input):
+    version: str | None = absent("The deployment's version.")
+    description: str | None = absent("A description for people.")
+    paused: bool = absent("Whether its schedules are paused.")
+    schedules: list[DeploymentScheduleUpdate] = absent("When it makes runs; those there are replaced.")
+    concurrency_limit: int | None = absent("How many of its runs may run at once.", gt=0)
+    concurrency_options: ConcurrencyOptionsInput | None = absent("How it keeps to its concurrency limit.")
+    global_concurrency_limit_id: Id | None = absent("A global concurrency limit to keep to.")
+    parameters: OptionalObject = absent("Parameters that its runs are called with.")
+    parameter_openapi_schema: OptionalObject = absent("JSON schema of its parameters.")
+    tags: list[str] = absent("The deployment's tags.")
+    work_queue_name: str | None = absent("Name of the work queue that hands out its runs.")
+    work_pool_name: str | None = absent("Name of the work pool that hands out its runs.")
+    path: str | None = absent("Path of its working folder.")
+    job_variables: OptionalObject = absent("Variables of the work pool's job template.")
+    pull_steps: Objects = absent("Steps that fetch its code.")
+    entrypoint: str | None = absent("Where the flow's function is.")
+    storage_document_id: Id | None = absent("The block document of its storage.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    enforce_parameter_schema: bool | None = absent("Whether parameters are checked against the schema.")
+    version_info: VersionInfo | None = absent("The version and the system that gave it.")
+
+
+@strawberry.pydantic.input(description="A run of a deployment to create.")
+class DeploymentFlowRunCreate(Input):
+    state: StateCreate | None = absent("The first state; scheduled for now by default.")
+    name: str = absent("The run's name; a random one by default.")
+    parameters: Object = absent("Parameters beside or instead of the deployment's.")
+    enforce_parameter_schema: bool | None = absent("Whether parameters are checked against the schema.")
+    context: Object = absent("Context of the run.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
+    tags: list[str] = absent("The run's tags.")
+    idempotency_key: str | None = absent("A second run of the flow with this key is not created: the first is returned.")
+    labels: OptionalObject = absent("The run's labels.")
+    parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
+    work_queue_name: str | None = absent("Name of the work queue that hands it out.")
+    job_variables: OptionalObject = absent("Variables of the work pool's job template.")
+
+
+@strawberry.enum(description="What became of a run to create.")
+class FlowRunCreateStatus(Enum):
+    CREATED = "CREATED"
+    FAILED = "FAILED"
+
+
+@strawberry.pydantic.type(description="What became of one of many runs to create.")
+class FlowRunCreateResult(BaseModel):
+    flow_run_id: Id | None = absent("The run.")
+    status: FlowRunCreateStatus | None = Field(description="Whether it was created.")
+    error: str | None = absent("Why it was not.")
+
+    flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The run.")
+
+
+async def created(done: Done) -> Row:
+    """Return the flow run that a deployment's action answered."""
+    return rows_of(FLOW_RUNS, [done.answer], done.path)[0]
+
+
+async def all_created(done: Done) -> Any:
+    """Return what became of each run."""
+    return answered(done, "results")
+
+
+ACTIONS = {
+    "create_deployment": create(Deployment, DeploymentCreate),
+    "update_deployment": update(Deployment, DeploymentUpdate),
+    "delete_deployment": delete(),
+    "bulk_delete_deployments": bulk_delete("deployments", DeploymentFilter),
+    "pause_deployment": Action("POST", "/{id}/pause_deployment", changed, Deployment | None, "Pause a deployment's schedules."),
+    "resume_deployment": Action("POST", "/{id}/resume_deployment", changed, Deployment | None, "Resume a deployment's schedules."),
+    "create_flow_run_from_deployment": Action(
+        "POST", "/{id}/create_flow_run", created, FlowRun | None, "Create a run of a deployment.", {"input": (DeploymentFlowRunCreate, ..., "")}
+    ),
+    "bulk_create_flow_runs_from_deployment": Action(
+        "POST",
+        "/{id}/create_flow_run/bulk",
+        all_created,
+        list[FlowRunCreateResult] | None,
+        "Create runs of a deployment.",
+        {"input": (list[DeploymentFlowRunCreate], ..., "")},
+    ),
+}
+DEPLOYMENTS = Collection(
+    "deployments",
+    Deployment,
+    DeploymentFilter,
+    DeploymentSort,
+    DeploymentSort.NAME_ASC,
+    filters="schema.filters.DeploymentFilters",
+    actions=ACTIONS,
+    named="/deployments/name/{flow_name}/{name}",
+)

@@ -1,0 +1,38 @@
+"""The composite inputs: every group that a collection's `/filter` and `/count` take, combined by AND."""
+
+import strawberry
+
+from schema.deployments import DeploymentFilter
+from schema.flow_runs import FlowRunFilter
+from schema.flows import FlowFilter
+from schema.task_runs import TaskRunFilter
+from schema.types import Input, absent
+from schema.work_pools import WorkPoolFilter
+from schema.work_queues import WorkQueueFilter
+
+
+class _RunFilters(Input):
+    flows: FlowFilter | None = absent("By the flow.")
+    flow_runs: FlowRunFilter | None = absent("By the flow run.")
+    task_runs: TaskRunFilter | None = absent("By the task run.")
+    deployments: DeploymentFilter | None = absent("By the deployment.")
+
+
+@strawberry.pydantic.input(description="Which task runs, by themselves and by what is related to them.")
+class TaskRunFilters(_RunFilters):
+    pass
+
+
+@strawberry.pydantic.input(description="Which flows, by themselves and by what is related to them.")
+class FlowFilters(_RunFilters):
+    work_pools: WorkPoolFilter | None = absent("By the work pool.")
+
+
+@strawberry.pydantic.input(description="Which flow runs, by themselves and by what is related to them.")
+class FlowRunFilters(FlowFilters):
+    work_pool_queues: WorkQueueFilter | None = absent("By the work queue.")
+
+
+@strawberry.pydantic.input(description="Which deployments, by themselves and by what is related to them.")
+class DeploymentFilters(FlowRunFilters):
+    pass

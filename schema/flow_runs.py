@@ -1,0 +1,210 @@
+"""Flow runs."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+from pydantic import BaseModel, Field
+from strawberry.scalars import JSON
+
+from resolvers.actions import Action, bulk_delete, changed, create, delete, update
+from resolvers.collection import Collection
+from resolvers.fields import Many, Via, belongs_to, has_many, listed
+from schema.logs import LOGS
+from schema.operators import (
+    OPERATOR, AnyIdExcept, AnyString, AnyStringExcept, AnyTags, CombinedId, Creator, Name, NullableId, NullableString, NullableTime, Operator, Time,
+)
+from schema.scalars import Id, Object, OptionalObject
+from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
+from schema.states import FLOW_RUN_STATES, FlowRunState, State, StateCreate, StateType
+from schema.task_runs import TASK_RUNS
+from schema.types import Computed, Dated, Input, absent, resource
+
+
+@strawberry.pydantic.type(description="Who or what created a row.")
+class CreatedBy(BaseModel):
+    id: Id | None = absent("Its id.")
+    type: str | None = absent("What it is, such as DEPLOYMENT.")
+    display_value: str | None = absent("Its name for people.")
+
+
+@strawberry.enum(description="How a flow run is retried.")
+class RetryType(Enum):
+    IN_PROCESS = "in_process"
+    RESCHEDULE = "reschedule"
+
+
+class _FlowRunPolicy(BaseModel):
+    max_retries: int = Field(default_factory=int, description="Deprecated in Prefect: see `retries`.")
+    retry_delay_seconds: float = Field(default_factory=float, description="Deprecated in Prefect: see `retryDelay`.")
+    retries: int | None = absent("How often the run is retried.")
+    retry_delay: int | None = absent("Seconds between retries.")
+    pause_keys: list[str] | None = absent("The pauses that the run has gone through.")
+    resuming: bool | None = Field(default_factory=lambda: False, description="Whether the run is resuming from a pause.")
+    retry_type: RetryType | None = absent("Where the run is retried.")
+
+
+@strawberry.pydantic.type(description="How a flow run is retried and paused.")
+class FlowRunPolicy(_FlowRunPolicy):
+    pass
+
+
+@strawberry.pydantic.input(description="How a flow run is retried and paused.")
+class FlowRunPolicyInput(_FlowRunPolicy, Input):
+    pass
+
+
+@strawberry.pydantic.input(description="Which flow runs.")
+class FlowRunFilter(Input):
+    operator: Operator = Field(**OPERATOR)
+    id: AnyIdExcept | None = absent("The run's id.")
+    name: Name | None = absent("The run's name.")
+    tags: AnyTags | None = absent("The run's tags.")
+    deployment_id: NullableId | None = absent("The deployment that it is a run of.")
+    work_queue_name: NullableString | None = absent("Name of the work queue that hands it out.")
+    state: FlowRunState | None = absent("The current state.")
+    flow_version: AnyString | None = absent("The flow's version.")
+    start_time: NullableTime | None = absent("When it started, or is expected to.")
+    end_time: NullableTime | None = absent("When it ended.")
+    expected_start_time: Time | None = absent("When it is expected to start.")
+    next_scheduled_start_time: Time | None = absent("When it is scheduled to start next.")
+    parent_flow_run_id: CombinedId | None = absent("The flow run that called it.")
+    parent_task_run_id: NullableId | None = absent("The task run that stands for it in its parent flow run.")
+    idempotency_key: AnyStringExcept | None = absent("The run's idempotency key.")
+    created_by: Creator | None = absent("Who or what created it.")
+
+
+@strawberry.enum(description="Orders of flow runs. ID_DESC is total; the others leave the order of equal values open.")
+class FlowRunSort(Enum):
+    ID_DESC = "ID_DESC"
+    START_TIME_ASC = "START_TIME_ASC"
+    START_TIME_DESC = "START_TIME_DESC"
+    EXPECTED_START_TIME_ASC = "EXPECTED_START_TIME_ASC"
+    EXPECTED_START_TIME_DESC = "EXPECTED_START_TIME_DESC"
+    NAME_ASC = "NAME_ASC"
+    NAME_DESC = "NAME_DESC"
+    NEXT_SCHEDULED_START_TIME_ASC = "NEXT_SCHEDULED_START_TIME_ASC"
+    END_TIME_DESC = "END_TIME_DESC"
+
+
+@resource("A run of a flow.")
+class FlowRun(Dated):
+    name: str = Field(default_factory=str, description="The run's name.")
+    flow_id: Id | None = Field(description="The flow that runs.")
+    state_id: Id | None = absent("Id of the current state.")
+    deployment_id: Id | None = absent("The deployment that it is a run of.")
+    deployment_version: str | None = absent("The deployment's version at the time.")
+    work_queue_id: Id | None = absent("The work queue that hands it out.")
+    work_queue_name: str | None = absent("Name of the work queue that hands it out.")
+    flow_version: str | None = absent("The flow's version.")
+    parameters: Object = Field(default_factory=dict, description="The parameters that the flow is called with.")
+    idempotency_key: str | None = absent("A second run of the flow with this key is not created.")
+    context: Object = Field(default_factory=dict, description="Context of the run.")
+    empirical_policy: FlowRunPolicy | None = absent("How the run is retried and paused.")
+    tags: list[str] = Field(default_factory=list, description="The run's tags.")
+    labels: OptionalObject = absent("The run's labels.")
+    parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
+    state_type: StateType | None = absent("The kind of the current state.")
+    state_name: str | None = absent("The name of the current state.")
+    run_count: int = Field(default_factory=int, description="How often it has been started.")
+    expected_start_time: datetime | None = absent("When it is expected to start.")
+    next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
+    start_time: datetime | None = absent("When it started.")
+    end_time: datetime | None = absent("When it ended.")
+    total_run_time: float = Field(default_factory=float, description="Seconds that it has been running, up to its last change of state.")
+    estimated_run_time: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it has been running, up to now.")
+    estimated_start_time_delta: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it is late.")
+    auto_scheduled: bool = Field(default_factory=bool, description="Whether a schedule created it.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    infrastructure_pid: str | None = absent("Id of the process, container or job that it runs in.")
+    created_by: CreatedBy | None = absent("Who or what created it.")
+    work_pool_id: Annotated[Id | None, Computed] = absent("The work pool that hands it out.")
+    work_pool_name: Annotated[str | None, Computed] = absent("Name of the work pool that hands it out.")
+    state: State | None = absent("The current state.")
+    job_variables: OptionalObject = absent("Variables of the work pool's job template.")
+
+    flow = belongs_to("schema.flows.Flow", key="flow_id", description="The flow that runs.")
+    deployment = belongs_to("schema.deployments.Deployment", key="deployment_id", description="The deployment that it is a run of.")
+    work_pool = belongs_to("schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that hands it out.")
+    work_queue = belongs_to("schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands it out.")
+    parent_task_run = belongs_to(
+        "schema.task_runs.TaskRun", key="parent_task_run_id", description="The task run that stands for this run in its parent flow run."
+    )
+    parent_flow_run = belongs_to(
+        "schema.flow_runs.FlowRun",
+        key=Via("parent_task_run_id", "schema.task_runs.TaskRun", "flow_run_id"),
+        description="The flow run that called this one.",
+    )
+    task_runs = has_many(
+        TASK_RUNS,
+        key="flow_run_id",
+        group="flow_runs",
+        counts=Many("/ui/flow_runs/count-task-runs", "flow_run_ids", unless="parent_flow_run_id"),
+        description="The run's task runs.",
+    )
+    subflow_runs = has_many(
+        "schema.flow_runs.FlowRun",
+        key=Via("parent_task_run_id", "schema.task_runs.TaskRun", "flow_run_id"),
+        leaf="parent_flow_run_id",
+        filters="schema.filters.FlowRunFilters",
+        sort=FlowRunSort.ID_DESC,
+        description="The flow runs that this run called.",
+    )
+    logs = has_many(LOGS, key="flow_run_id", leaf="flow_run_id", description="What it logged, its task runs included.")
+    states = listed(FLOW_RUN_STATES, description="Its states, in order of time; one call a run.")
+
+
+@strawberry.pydantic.input(description="A flow run to create.")
+class FlowRunCreate(Input):
+    state: StateCreate | None = absent("The first state.")
+    name: str = absent("The run's name; a random one by default.")
+    flow_id: Id = Field(description="The flow that runs.")
+    flow_version: str | None = absent("The flow's version.")
+    parameters: Object = absent("The parameters that the flow is called with.")
+    context: Object = absent("Context of the run.")
+    parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
+    infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
+    empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
+    tags: list[str] = absent("The run's tags.")
+    labels: OptionalObject = absent("The run's labels.")
+    idempotency_key: str | None = absent("A second run of the flow with this key is not created: the first is returned.")
+    work_pool_name: str | None = absent("Name of the work pool that hands it out.")
+    work_queue_name: str | None = absent("Name of the work queue that hands it out.")
+    job_variables: OptionalObject = absent("Variables of the work pool's job template.")
+    deployment_id: Id | None = absent("Deprecated in Prefect: use `createFlowRunFromDeployment`.")
+
+
+@strawberry.pydantic.input(description="Changes to a flow run.")
+class FlowRunUpdate(Input):
+    name: str | None = absent("The run's name.")
+    flow_version: str | None = absent("The flow's version.")
+    parameters: Object = absent("The parameters that the flow is called with.")
+    empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
+    tags: list[str] = absent("The run's tags.")
+    infrastructure_pid: str | None = absent("Id of the process, container or job that it runs in.")
+    job_variables: OptionalObject = absent("Variables of the work pool's job template.")
+
+
+ACTIONS = {
+    "create_flow_run": create(FlowRun, FlowRunCreate),
+    "update_flow_run": update(FlowRun, FlowRunUpdate),
+    "delete_flow_run": delete(),
+    "set_flow_run_state": set_state(),
+    "resume_flow_run": Action(
+        "POST", "/{id}/resume", verdict, SetStateResult | None, "Resume a paused run.", {"run_input": (JSON | None, None, "run_input")}
+    ),
+    "update_flow_run_labels": Action(
+        "PATCH", "/{id}/labels", changed, FlowRun | None, "Add labels to a run, or change them.", {"labels": (JSON, ..., "")}
+    ),
+    "bulk_delete_flow_runs": bulk_delete("flow_runs", FlowRunFilter),
+    "bulk_set_flow_run_state": Action(
+        "POST",
+        "/bulk_set_state",
+        verdicts,
+        list[SetStateResult] | None,
+        "Propose a state for the runs that a filter selects, at most `limit` of them.",
+        {"filter": (FlowRunFilter | None, None, "flow_runs"), **STATE, "limit": (int | None, None, "limit")},
+    ),
+}
+FLOW_RUNS = Collection("flow_runs", FlowRun, FlowRunFilter, FlowRunSort, FlowRunSort.ID_DESC, filters="schema.filters.FlowRunFilters", actions=ACTIONS)

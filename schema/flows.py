@@ -1,0 +1,65 @@
+"""Flows."""
+
+from enum import Enum
+
+import strawberry
+from pydantic import Field
+
+from resolvers.actions import bulk_delete, create, delete, update
+from resolvers.collection import Collection
+from resolvers.fields import Many, has_many
+from schema.deployments import DEPLOYMENTS
+from schema.flow_runs import FLOW_RUNS
+from schema.operators import OPERATOR, AnyIdExcept, IsNull, Name, Operator, Tags
+from schema.scalars import OptionalObject
+from schema.types import NAME_PATTERN, Dated, Input, absent, resource
+
+
+@resource("A flow: a function that Prefect runs and watches.")
+class Flow(Dated):
+    name: str = Field(description="The flow's name, unique in the workspace.")
+    tags: list[str] = Field(default_factory=list, description="The flow's tags.")
+    labels: OptionalObject = absent("The flow's labels.")
+
+    flow_runs = has_many(FLOW_RUNS, key="flow_id", group="flows", description="The flow's runs.")
+    deployments = has_many(
+        DEPLOYMENTS, key="flow_id", group="flows", counts=Many("/ui/flows/count-deployments", "flow_ids"), description="The flow's deployments."
+    )
+
+
+@strawberry.pydantic.input(description="Which flows.")
+class FlowFilter(Input):
+    operator: Operator = Field(**OPERATOR)
+    id: AnyIdExcept | None = absent("The flow's id.")
+    deployment: IsNull | None = absent("Whether the flow has no deployment.")
+    name: Name | None = absent("The flow's name.")
+    tags: Tags | None = absent("The flow's tags.")
+
+
+@strawberry.enum(description="Orders of flows. NAME_ASC and NAME_DESC are total: names are unique.")
+class FlowSort(Enum):
+    CREATED_DESC = "CREATED_DESC"
+    UPDATED_DESC = "UPDATED_DESC"
+    NAME_ASC = "NAME_ASC"
+    NAME_DESC = "NAME_DESC"
+
+
+@strawberry.pydantic.input(description="A flow to create.")
+class FlowCreate(Input):
+    name: str = Field(pattern=NAME_PATTERN, description="The flow's name: without / % & > <.")
+    tags: list[str] = absent("The flow's tags.")
+    labels: OptionalObject = absent("The flow's labels.")
+
+
+@strawberry.pydantic.input(description="Changes to a flow.")
+class FlowUpdate(Input):
+    tags: list[str] = absent("The flow's tags.")
+
+
+ACTIONS = {
+    "create_flow": create(Flow, FlowCreate),
+    "update_flow": update(Flow, FlowUpdate),
+    "delete_flow": delete(),
+    "bulk_delete_flows": bulk_delete("flows", FlowFilter),
+}
+FLOWS = Collection("flows", Flow, FlowFilter, FlowSort, FlowSort.NAME_ASC, filters="schema.filters.FlowFilters", actions=ACTIONS, named="/flows/name/{name}")

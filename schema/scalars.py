@@ -1,0 +1,49 @@
+"""The scalars: ids are UUIDs, rows' datetimes stay the strings they are."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from graphql import GraphQLError
+from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
+from strawberry.scalars import JSON
+from strawberry.types.scalar import ScalarDefinition
+
+from resolvers.ids import canonical
+
+_DATETIME = TypeAdapter(datetime)
+
+
+Id = Annotated[strawberry.ID, AfterValidator(canonical), WithJsonSchema({"type": "string", "format": "uuid"})]
+Object = Annotated[dict[str, Any], strawberry.field(graphql_type=JSON)]
+OptionalObject = Annotated[dict[str, Any] | None, strawberry.field(graphql_type=JSON | None)]
+Objects = Annotated[list[dict[str, Any]] | None, strawberry.field(graphql_type=list[JSON] | None)]
+Value = Annotated[Any, strawberry.field(graphql_type=JSON | None)]
+
+
+def _parse_datetime(value: object) -> datetime:
+    if not isinstance(value, str):
+        msg = f"DateTime cannot represent {value!r}: write it as 2026-11-24T14:20:58Z."
+        raise GraphQLError(msg)
+    try:
+        moment = _DATETIME.validate_python(value)
+    except ValidationError:
+        msg = f"DateTime cannot represent {value!r}: write it as 2026-11-24T14:20:58Z."
+        raise GraphQLError(msg) from None
+    return moment
+
+
+def _serialize_datetime(value: object) -> object:
+    if not isinstance(value, str):
+        msg = f"DateTime cannot represent {value!r}."
+        raise GraphQLError(msg)
+    return value
+
+
+DATETIME: ScalarDefinition = strawberry.scalar(
+    name="DateTime",
+    description="A moment in time, as in RFC 3339: `2026-11-24T14:20:58.801726Z`.",
+    specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
+    serialize=_serialize_datetime,
+    parse_value=_parse_datetime,
+)

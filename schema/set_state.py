@@ -1,0 +1,63 @@
+"""Setting the state of runs: what the orchestration made of it."""
+
+from enum import Enum
+from typing import Any
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.actions import Action, Done, answered
+from resolvers.collection import Row
+from resolvers.fields import belongs_to
+from schema.scalars import Id
+from schema.states import State, StateCreate
+from schema.types import absent
+
+
+@strawberry.enum(description="What the orchestration made of a proposed state.")
+class SetStateStatus(Enum):
+    ACCEPT = "ACCEPT"
+    REJECT = "REJECT"
+    ABORT = "ABORT"
+    WAIT = "WAIT"
+
+
+@strawberry.pydantic.type(description="Why the orchestration decided as it did.")
+class SetStateDetails(BaseModel):
+    type: str | None = absent("The kind of details, such as reject_details.")
+    reason: str | None = absent("The reason, where the state was not accepted.")
+    delay_seconds: int | None = absent("Seconds to wait before trying again.")
+
+
+@strawberry.pydantic.type(description="What became of a proposed state; a verdict is no error.")
+class SetStateResult(BaseModel):
+    status: SetStateStatus | None = Field(description="The verdict.")
+    state: State | None = absent("The state that the run is in, where it was set.")
+    details: SetStateDetails | None = absent("Why.")
+    flow_run_id: Id | None = absent("The flow run.")
+    task_run_id: Id | None = absent("The task run.")
+
+    flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run as it is now.")
+    task_run = belongs_to("schema.task_runs.TaskRun", key="task_run_id", description="The task run as it is now.")
+
+
+def _key(done: Done) -> str:
+    return f"{done.collection.name.removesuffix('s')}_id"
+
+
+async def verdict(done: Done) -> Row:
+    """Return an OrchestrationResult with the run that it is about."""
+    return {**(done.answer or {}), _key(done): done.arguments["id"]}
+
+
+async def verdicts(done: Done) -> Any:
+    """Return the verdicts of a bulk_set_state."""
+    return answered(done, "results")
+
+
+STATE: dict[str, tuple[Any, Any, str]] = {"input": (StateCreate, ..., "state"), "force": (bool | None, None, "force")}
+
+
+def set_state() -> Action:
+    """Declare POST /{runs}/{id}/set_state."""
+    return Action("POST", "/{id}/set_state", verdict, SetStateResult | None, "Propose a state for a run; `force` skips the rules.", STATE)

@@ -1,0 +1,107 @@
+"""States of runs: one type for flow runs and task runs."""
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.collection import Collection
+from schema.operators import OPERATOR, AnyString, AnyStringExcept, Operator
+from schema.scalars import Id, OptionalObject, Value
+from schema.types import Input, Node, absent, resource
+
+
+@strawberry.enum(description="The kinds of state that a run can be in.")
+class StateType(Enum):
+    SCHEDULED = "SCHEDULED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    CRASHED = "CRASHED"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+
+
+class _StateDetails(BaseModel):
+    flow_run_id: Id | None = absent("The flow run that the state belongs to.")
+    task_run_id: Id | None = absent("The task run that the state belongs to.")
+    child_flow_run_id: Id | None = absent("The flow run that the task run stands for in its parent.")
+    scheduled_time: datetime | None = absent("When the run is scheduled to begin.")
+    cache_key: str | None = absent("Key of the cached result.")
+    cache_expiration: datetime | None = absent("When the cached result expires.")
+    deferred: bool | None = Field(default_factory=lambda: False, description="Whether the task run is executed elsewhere.")
+    untrackable_result: bool = Field(default_factory=lambda: False, description="Whether the result cannot be tracked.")
+    pause_timeout: datetime | None = absent("When a paused run fails if it is not resumed.")
+    pause_reschedule: bool = Field(default_factory=lambda: False, description="Whether a paused run is rescheduled when resumed.")
+    pause_key: str | None = absent("Key that names the pause.")
+    run_input_keyset: OptionalObject = absent("Keys of the input that a paused run waits for.")
+    refresh_cache: bool | None = absent("Whether a cached result is computed anew.")
+    retriable: bool | None = absent("Whether the run may be retried.")
+    transition_id: Id | None = absent("Id of the transition that led to the state.")
+    task_parameters_id: Id | None = absent("Id of the stored parameters of a task run.")
+    traceparent: str | None = absent("Trace context, as in W3C's traceparent header.")
+    deployment_concurrency_lease_id: Id | None = absent("Lease of the deployment's concurrency slot.")
+
+
+@strawberry.pydantic.type(description="What a state knows beyond its type and name.")
+class StateDetails(_StateDetails):
+    pass
+
+
+@strawberry.pydantic.input(description="What a state knows beyond its type and name.")
+class StateDetailsInput(_StateDetails, Input):
+    pass
+
+
+@resource("A state of a flow run or a task run.")
+class State(Node):
+    type: StateType | None = Field(description="The kind of state.")
+    name: str | None = absent("The state's name, such as Completed or AwaitingRetry.")
+    timestamp: datetime | None = absent("When the run entered the state.")
+    message: str | None = absent("A message for people.")
+    data: Value = absent("Data attached to the state, such as a reference to a result.")
+    state_details: StateDetails | None = absent("What the state knows beyond its type and name.")
+
+
+@strawberry.pydantic.input(description="A state to put a run into.")
+class StateCreate(Input):
+    type: StateType = Field(description="The kind of state.")
+    name: str | None = absent("The state's name; made from the type by default.")
+    message: str | None = absent("A message for people.")
+    data: Value = absent("Data attached to the state.")
+    state_details: StateDetailsInput = absent("What the state knows beyond its type and name.")
+
+
+@strawberry.pydantic.input(description="One of some kinds of state.")
+class AnyStateType(Input):
+    any_: list[StateType] | None = absent("One of these.")
+
+
+@strawberry.pydantic.input(description="One of some kinds of state, or none of some.")
+class AnyStateTypeExcept(AnyStateType):
+    not_any_: list[StateType] | None = absent("None of these.")
+
+
+@strawberry.pydantic.input(description="The state that a task run is in.")
+class TaskRunState(Input):
+    operator: Operator = Field(**OPERATOR)
+    type: AnyStateType | None = absent("The kind of state.")
+    name: AnyString | None = absent("The state's name.")
+
+
+@strawberry.pydantic.input(description="The state that a flow run is in.")
+class FlowRunState(Input):
+    operator: Operator = Field(**OPERATOR)
+    type: AnyStateTypeExcept | None = absent("The kind of state.")
+    name: AnyStringExcept | None = absent("The state's name.")
+
+
+FLOW_RUN_STATES = Collection(
+    "flow_run_states", State, listed="/flow_run_states/?flow_run_id={flow_run_id}", bulk=False, countable=False
+)
+TASK_RUN_STATES = Collection(
+    "task_run_states", State, listed="/task_run_states/?task_run_id={task_run_id}", bulk=False, countable=False
+)

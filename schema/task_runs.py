@@ -1,0 +1,126 @@
+"""Task runs."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.actions import create, delete, update
+from resolvers.collection import Collection
+from resolvers.fields import belongs_to, has_many, listed
+from schema.logs import LOGS
+from schema.operators import OPERATOR, AnyId, Exists, Name, NullableId, NullableTime, Operator, Tags, Time
+from schema.scalars import Id, Object, OptionalObject, Value
+from schema.set_state import set_state
+from schema.states import TASK_RUN_STATES, State, StateCreate, StateType, TaskRunState
+from schema.types import Computed, Dated, Input, absent, resource
+
+
+class _TaskRunPolicy(BaseModel):
+    max_retries: int = Field(default_factory=int, description="Deprecated in Prefect: see `retries`.")
+    retry_delay_seconds: float = Field(default_factory=float, description="Deprecated in Prefect: see `retryDelay`.")
+    retries: int | None = absent("How often the run is retried.")
+    retry_delay: Value = absent("Seconds between retries: a number, or a list of one a retry.")
+    retry_jitter_factor: float | None = absent("How much the delays vary.")
+
+
+@strawberry.pydantic.type(description="How a task run is retried.")
+class TaskRunPolicy(_TaskRunPolicy):
+    pass
+
+
+@strawberry.pydantic.input(description="How a task run is retried.")
+class TaskRunPolicyInput(_TaskRunPolicy, Input):
+    pass
+
+
+@resource("A run of a task, mostly within a flow run.")
+class TaskRun(Dated):
+    name: str = Field(default_factory=str, description="The run's name.")
+    flow_run_id: Id | None = absent("The flow run that it is part of.")
+    task_key: str | None = Field(description="The task's key.")
+    dynamic_key: str | None = Field(description="Tells runs of one task in a flow run apart.")
+    cache_key: str | None = absent("Key of the cached result.")
+    cache_expiration: datetime | None = absent("When the cached result expires.")
+    task_version: str | None = absent("The task's version.")
+    empirical_policy: TaskRunPolicy | None = absent("How the run is retried.")
+    tags: list[str] = Field(default_factory=list, description="The run's tags.")
+    labels: OptionalObject = absent("The run's labels.")
+    state_id: Id | None = absent("Id of the current state.")
+    task_inputs: Object = Field(default_factory=dict, description="Where the run's inputs come from.")
+    state_type: StateType | None = absent("The kind of the current state.")
+    state_name: str | None = absent("The name of the current state.")
+    run_count: int = Field(default_factory=int, description="How often it has been started.")
+    flow_run_run_count: int = Field(default_factory=int, description="How often the flow run had been started when it was.")
+    expected_start_time: datetime | None = absent("When it is expected to start.")
+    next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
+    start_time: datetime | None = absent("When it started.")
+    end_time: datetime | None = absent("When it ended.")
+    total_run_time: float = Field(default_factory=float, description="Seconds that it has been running, up to its last change of state.")
+    estimated_run_time: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it has been running, up to now.")
+    estimated_start_time_delta: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it is late.")
+    state: State | None = absent("The current state.")
+
+    flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that it is part of.")
+    logs = has_many(LOGS, key="task_run_id", leaf="task_run_id", description="What it logged.")
+    states = listed(TASK_RUN_STATES, description="Its states, in order of time; one call a run.")
+
+
+@strawberry.pydantic.input(description="Which task runs.")
+class TaskRunFilter(Input):
+    operator: Operator = Field(**OPERATOR)
+    id: AnyId | None = absent("The run's id.")
+    name: Name | None = absent("The run's name.")
+    tags: Tags | None = absent("The run's tags.")
+    state: TaskRunState | None = absent("The current state.")
+    start_time: NullableTime | None = absent("When it started.")
+    end_time: NullableTime | None = absent("When it ended.")
+    expected_start_time: Time | None = absent("When it is expected to start.")
+    subflow_runs: Exists | None = absent("Whether it stands for a subflow run.")
+    flow_run_id: NullableId | None = absent("The flow run that it is part of.")
+
+
+@strawberry.enum(description="Orders of task runs. ID_DESC, DURATION_ASC and DURATION_DESC are total; the others leave the order of equal values open.")
+class TaskRunSort(Enum):
+    ID_DESC = "ID_DESC"
+    EXPECTED_START_TIME_ASC = "EXPECTED_START_TIME_ASC"
+    EXPECTED_START_TIME_DESC = "EXPECTED_START_TIME_DESC"
+    NAME_ASC = "NAME_ASC"
+    NAME_DESC = "NAME_DESC"
+    NEXT_SCHEDULED_START_TIME_ASC = "NEXT_SCHEDULED_START_TIME_ASC"
+    END_TIME_DESC = "END_TIME_DESC"
+    DURATION_DESC = "DURATION_DESC"
+    DURATION_ASC = "DURATION_ASC"
+
+
+@strawberry.pydantic.input(description="A task run to create.")
+class TaskRunCreate(Input):
+    id: Id | None = absent("The run's id; made by the server by default.")
+    state: StateCreate | None = absent("The first state.")
+    name: str = absent("The run's name.")
+    flow_run_id: Id | None = absent("The flow run that it is part of.")
+    task_key: str = Field(description="The task's key.")
+    dynamic_key: str = Field(description="Tells runs of one task in a flow run apart.")
+    cache_key: str | None = absent("Key of the cached result.")
+    cache_expiration: datetime | None = absent("When the cached result expires.")
+    task_version: str | None = absent("The task's version.")
+    empirical_policy: TaskRunPolicyInput = absent("How the run is retried.")
+    tags: list[str] = absent("The run's tags.")
+    labels: OptionalObject = absent("The run's labels.")
+    task_inputs: Object = absent("Where the run's inputs come from.")
+
+
+@strawberry.pydantic.input(description="Changes to a task run.")
+class TaskRunUpdate(Input):
+    name: str = absent("The run's name.")
+
+
+ACTIONS = {
+    "create_task_run": create(TaskRun, TaskRunCreate),
+    "update_task_run": update(TaskRun, TaskRunUpdate),
+    "delete_task_run": delete(),
+    "set_task_run_state": set_state(),
+}
+TASK_RUNS = Collection("task_runs", TaskRun, TaskRunFilter, TaskRunSort, TaskRunSort.ID_DESC, filters="schema.filters.TaskRunFilters", actions=ACTIONS)

@@ -1,0 +1,76 @@
+"""What every GraphQL type of the schema is made with: resources, inputs, and their fields."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from pydantic import BaseModel, ConfigDict, Field
+from strawberry.federation.schema_directives import Key
+from strawberry.federation.types import FieldSet
+
+from resolvers.context import context_of
+from resolvers.ids import id_argument
+from resolvers.nodes import find
+from schema.scalars import Id
+
+M = TypeVar("M", bound=BaseModel)
+
+NAME_PATTERN = "^[^/%&><]+$"
+
+
+class Computed:
+    """Marks a field of a row that is worked out when it is read and stored nowhere."""
+
+
+@strawberry.pydantic.interface(description="An object with an id, which `node(id)` finds again.")
+class Node(BaseModel):
+    """An object with an id (https://graphql.org/learn/global-object-identification/)."""
+
+    id: Id = Field(description="The row's UUID.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, _info: GraphQLResolveInfo) -> bool:
+        """Tell whether a row is of this type: `node` and `_entities` write the type's name into it."""
+        return bool(row.get("__typename", cls.__name__) == cls.__name__)
+
+    @classmethod
+    async def resolve_reference(cls, info: strawberry.Info, id: strawberry.ID) -> Any:  # noqa: A002  the key's name
+        """Find the row that another subgraph refers to; null where there is none."""
+        return await find(context_of(info), id_argument("id", id), {cls.__name__})
+
+
+class _Stamps(BaseModel):
+    created: datetime | None = Field(description="When the row was created.")
+    updated: datetime | None = Field(description="When the row was last updated.")
+
+
+class Dated(_Stamps, Node):
+    """A row that knows when it was made and last changed."""
+
+
+class Detached(_Stamps):
+    """A row that REST cannot read by its id."""
+
+    id: Id = Field(description="The row's UUID.")
+
+
+def resource(description: str, *, resolvable: bool = True) -> Callable[[type[M]], type[M]]:
+    """Make a row model a GraphQL type that other subgraphs can refer to by its id.
+
+    `resolvable=False` where REST cannot read a row by its id.
+    """
+    key = Key(fields=FieldSet("id"), resolvable=resolvable)
+    return strawberry.pydantic.type(description=description, directives=[key])
+
+
+class Input(BaseModel):
+    """An input: what it does not know is refused, what is absent stays unset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def absent(description: str, **constraints: Any) -> Any:
+    """Declare a nullable field without a default, so that absent and null stay different."""
+    return Field(default_factory=lambda: None, description=description, **constraints)

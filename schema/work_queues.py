@@ -1,0 +1,81 @@
+"""Work queues."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.collection import Collection
+from resolvers.fields import belongs_to, has_many
+from schema.deployments import DEPLOYMENTS
+from schema.flow_runs import FLOW_RUNS
+from schema.operators import OPERATOR, AnyId, NamePrefix, Operator
+from schema.scalars import Id
+from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
+from schema.work_pools import WorkPoolStatus
+
+
+class _QueueFilter(BaseModel):
+    tags: list[str] | None = absent("Tags of the runs.")
+    deployment_ids: list[Id] | None = absent("Deployments of the runs.")
+
+
+@strawberry.pydantic.type(description="Deprecated in Prefect: which runs a work queue without a pool hands out.")
+class QueueFilter(_QueueFilter):
+    pass
+
+
+@strawberry.pydantic.input(description="Deprecated in Prefect: which runs a work queue without a pool hands out.")
+class QueueFilterInput(_QueueFilter):
+    pass
+
+
+@resource("A work queue: runs of a work pool, handed out by priority.")
+class WorkQueue(Dated):
+    name: str = Field(description="The work queue's name, unique in its work pool.")
+    description: str | None = Field(default_factory=str, description="A description for people.")
+    is_paused: bool = Field(default_factory=bool, description="Whether it hands out nothing.")
+    concurrency_limit: int | None = absent("How many of its runs may run at once.")
+    priority: int = Field(default_factory=lambda: 1, description="Which goes first: 1 is the highest.")
+    work_pool_id: Id | None = absent("The work pool that it is part of.")
+    filter: QueueFilter | None = absent("Deprecated in Prefect: which runs it hands out.")
+    last_polled: datetime | None = absent("When a worker last asked for runs.")
+    work_pool_name: Annotated[str | None, Computed] = absent("Name of the work pool that it is part of.")
+    status: WorkPoolStatus | None = absent("Whether it hands out runs.")
+    active_slots: Annotated[int | None, Computed] = absent("How many of its runs hold a slot.")
+
+    work_pool = belongs_to("schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that it is part of.")
+    flow_runs = has_many(FLOW_RUNS, key="work_queue_id", group="work_pool_queues", description="Runs that it hands out.")
+    deployments = has_many(
+        DEPLOYMENTS, key="work_queue_id", group="work_pool_queues", description="Deployments whose runs it hands out."
+    )
+
+
+@strawberry.pydantic.input(description="Which work queues.")
+class WorkQueueFilter(Input):
+    operator: Operator = Field(**OPERATOR)
+    id: AnyId | None = absent("The work queue's id.")
+    name: NamePrefix | None = absent("The work queue's name.")
+
+
+class _WorkQueueInput(Input):
+    description: str | None = absent("A description for people.")
+    is_paused: bool = absent("Whether it hands out nothing.")
+    concurrency_limit: int | None = absent("How many of its runs may run at once.", ge=0)
+    priority: int | None = absent("Which goes first: 1 is the highest.", gt=0)
+    filter: QueueFilterInput | None = absent("Deprecated in Prefect: which runs it hands out.")
+
+
+@strawberry.pydantic.input(description="A work queue to create.")
+class WorkQueueCreate(_WorkQueueInput):
+    name: str = Field(pattern=NAME_PATTERN, description="The work queue's name: without / % & > <.")
+
+
+@strawberry.pydantic.input(description="Changes to a work queue.")
+class WorkQueueUpdate(_WorkQueueInput):
+    name: str | None = absent("The work queue's name.")
+    last_polled: datetime | None = absent("When a worker last asked for runs.")
+
+
+WORK_QUEUES = Collection("work_queues", WorkQueue, WorkQueueFilter, countable=False)
