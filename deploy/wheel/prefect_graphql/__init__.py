@@ -41,4 +41,6 @@ def _put_first(packages: Path) -> None:
 
 
 _installed = Path(__file__).parent / "packages"
-_put_first(_installed if _installed.is_dir() else Path(__file__).parents[3])  # else an editable install: the source tree
+_put_first(
+    _installed if _installed.is_dir() else Path(__file__).parents[3]
+)  # else an editable install: the source tree
