@@ -1,0 +1,173 @@
+"""The client of the upstream for the life of the process, and its sessions, one per operation."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+import stamina
+
+from gateway.settings import Settings
+from gateway.upstream.answers import Answer, Call, decoded, failed, too_late
+from gateway.upstream.credentials import CsrfTransport, service_authorization
+from gateway.upstream.retries import REPEATED, Backoff, Refused
+from gateway.upstream.sharing import Flight, Flights
+from gateway.upstream.transport import Transport, TransportFault, Unsent
+from resolvers.errors import BadUserInput, UpstreamError
+
+_READY_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the upstream answers; true when there is no reason against it."""
+
+    reason: str | None
+
+    def __bool__(self) -> bool:
+        return self.reason is None
+
+
+class Upstream:
+    """All calls of this process to one REST API: bounded per collection, reads repeated after faults and shared in flight."""
+
+    def __init__(self, transport: Transport, settings: Settings) -> None:
+        self.authorization = service_authorization(settings)
+        self._transport = CsrfTransport(transport)
+        self._bounds: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(settings.max_concurrency)
+        )
+        self._flights: Flights[Call, Answer] = Flights()
+        self._repeating = stamina.AsyncRetryingCaller(
+            attempts=settings.retries + 1, timeout=None, wait_initial=0.1, wait_jitter=0.2, wait_max=2.0
+        )
+
+    def session(self, *, authorization: str | None, deadline: float, trace: bool = False) -> "Session":
+        """Return the upstream for one operation of one caller; `deadline` is in event-loop time.
+
+        Without an `authorization` (a whole header) of the caller the service credential is sent.
+        """
+        return Session(self, authorization or self.authorization, deadline, trace=trace)
+
+    async def read(self, call: Call, deadline: float) -> tuple[Answer, bool]:
+        """Return the answer, and whether it is that of another's identical call; raises an `UpstreamError`."""
+        async with _until(call, deadline):
+            return await self._flights.join(call, deadline, lambda flight: self._fetch(call, flight))
+
+    async def write(self, call: Call, deadline: float) -> tuple[Answer, bool]:
+        """Send once; only a request that never left is tried again. Raises an `UpstreamError`."""
+        async with _until(call, deadline):
+            with self.writing():
+                return await self._repeating(Unsent, self._send, call), False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around a write: no read that comes after its start or its end joins one from before."""
+        self._flights.close()
+        try:
+            yield
+        finally:
+            self._flights.close()
+
+    async def ready(self) -> Readiness:
+        """Ask `GET /health`, once and briefly."""
+        call = Call(self.authorization, "GET", "/health", None, writes=False)
+        try:
+            async with _until(call, asyncio.get_running_loop().time() + _READY_TIMEOUT):
+                decoded(call, await self._send(call))
+        except UpstreamError as unready:
+            return Readiness(unready.message)
+        return Readiness(None)
+
+    async def aclose(self) -> None:
+        """Cancel what is in flight and close the connections."""
+        await self._flights.aclose()
+        await self._transport.aclose()
+
+    async def _fetch(self, call: Call, flight: Flight[Answer]) -> Answer:
+        try:
+            return await self._repeating(Backoff(lambda: flight.deadline), self._attempt, call)
+        except Refused as refused:
+            return refused.answer
+
+    async def _attempt(self, call: Call) -> Answer:
+        answer = await self._send(call)
+        if answer.status in REPEATED:
+            raise Refused(answer)
+        return answer
+
+    async def _send(self, call: Call) -> Answer:
+        headers = {"accept": "application/json"}
+        if call.body is not None:
+            headers["content-type"] = "application/json"
+        if call.authorization is not None:
+            headers["authorization"] = call.authorization
+        # No X-PREFECT-API-VERSION: a server takes its absence for its own version and refuses what is older.
+        async with self._bounds[call.collection]:
+            return Answer(*await self._transport.send(call.method, call.path, call.body, headers))
+
+
+class Session:
+    """The upstream for the length of one operation (`resolvers.rest.Rest`): one caller, one deadline.
+
+    `calls` lists `{method, path, body, status, milliseconds, rows, shared}` of each call when a trace is asked for: `status`
+    is None without an answer, `rows` the length of a list, `shared` true when another operation's call was used.
+    What `read` returns may be shared with other operations: it is not to be changed.
+    """
+
+    def __init__(self, upstream: Upstream, authorization: str | None, deadline: float, *, trace: bool) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self._upstream = upstream
+        self._authorization = authorization
+        self._deadline = deadline
+        self._trace = trace
+
+    async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON of a call that changes nothing; it may be repeated and shared."""
+        return await self._make(self._call(method, path, body, writes=False), body, self._upstream.read)
+
+    async def write(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the JSON of a call that changes something; it is made once."""
+        return await self._make(self._call(method, path, body, writes=True), body, self._upstream.write)
+
+    def _call(self, method: str, path: str, body: Any, *, writes: bool) -> Call:
+        if any(unquote(segment) in {".", ".."} for segment in path.partition("?")[0].split("/")):
+            raise BadUserInput('A name cannot be "." or "..": it would change the address that is asked.')
+        try:
+            return Call(self._authorization, method, path, None if body is None else orjson.dumps(body), writes)
+        except orjson.JSONEncodeError as unfit:
+            raise BadUserInput(f"The input cannot be sent to the Prefect API as JSON: {unfit}.") from unfit
+
+    async def _make(self, call: Call, body: Any, make: Callable[[Call, float], Awaitable[tuple[Answer, bool]]]) -> Any:
+        entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": body, "status": None}
+        entry |= {"milliseconds": None, "rows": None, "shared": False}
+        if self._trace:
+            self.calls.append(entry)
+        started = time.perf_counter()
+        try:
+            answer, entry["shared"] = await make(call, self._deadline)
+            entry["status"] = answer.status
+            value = decoded(call, answer)
+        finally:
+            entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 2)
+        entry["rows"] = len(value) if isinstance(value, list) else None
+        return value
+
+
+@asynccontextmanager
+async def _until(call: Call, deadline: float) -> AsyncIterator[None]:
+    """Bound what a call may take, its queueing and repeating included, and tell its faults as errors."""
+    if asyncio.get_running_loop().time() >= deadline:
+        raise too_late(call)
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise too_late(call) from None
+    except TransportFault as fault:
+        raise failed(call, fault) from fault
