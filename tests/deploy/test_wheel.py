@@ -77,6 +77,17 @@ def test_with_us_the_three_packages_are_ours_and_the_path_grows_by_one(python: P
     ]
 
 
+def test_every_module_is_imported_with_what_the_wheel_alone_requires(python: Path) -> None:
+    done = _run(
+        python,
+        "import prefect_graphql, importlib, pkgutil, sys; folder = sys.path[0];"
+        "names = [module.name for module in pkgutil.walk_packages([folder])];"
+        "[importlib.import_module(name) for name in names]; print(*names)",
+    )
+    assert done.stderr == ""
+    assert {*PACKAGES, "gateway.settings", "resolvers.errors"} <= set(done.stdout.split())
+
+
 def test_a_foreign_schema_imported_before_us_is_refused_in_a_clear_line(python: Path) -> None:
     done = _run(python, "import schema, prefect_graphql")
     last = done.stderr.splitlines()[-1]

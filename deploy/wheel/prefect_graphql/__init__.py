@@ -41,6 +41,5 @@ def _put_first(packages: Path) -> None:
 
 
 _installed = Path(__file__).parent / "packages"
-_put_first(
-    _installed if _installed.is_dir() else Path(__file__).parents[3]
-)  # else an editable install: the source tree
+_source_tree = Path(__file__).parents[3]  # where an editable install points
+_put_first(_installed if _installed.is_dir() else _source_tree)
