@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
+from strawberry import UNSET
 from pydantic import BaseModel
 
 from resolvers.collection import Collection, Row
 from resolvers.context import Context, context_of
 from resolvers.errors import UpstreamError
-from resolvers.fields import Arguments, typed
+from resolvers.fields import Arguments, told, typed
 from resolvers.ids import id_argument
 from resolvers.reading import fill, parameters, rows_of
 from resolvers.selection import fields
@@ -53,17 +54,22 @@ def plain(value: Any) -> Any:
 
 def body_of(action: Action, arguments: Row) -> Any:
     """Make the body of an action from the arguments that were given."""
-    given = {key: plain(arguments[name]) for name, (_, _, key) in action.body.items() if arguments.get(name) is not None}
+    given = {
+        key: plain(arguments[name]) for name, (_, _, key) in action.body.items() if arguments.get(name) is not None
+    }
     return given.get("", given or None)
 
 
 def action_field(collection: Collection, action: Action) -> Any:
     """Make the mutation's field."""
     route = f"/{collection.name}{action.path}"
-    ids = {name: (strawberry.ID, ...) for name in parameters(action.path)}
-    arguments: Arguments = {**ids, **{name: (annotation, default) for name, (annotation, default, _) in action.body.items()}}
+    ids: Arguments = {name: (told(strawberry.ID, "The row's id."), ...) for name in parameters(action.path)}
+    arguments: Arguments = {
+        **ids,
+        **{name: (annotation, default) for name, (annotation, default, _) in action.body.items()},
+    }
 
-    async def resolve(_root: object, info: strawberry.Info, **given: Any) -> Any:
+    async def resolve(info: strawberry.Info, **given: Any) -> Any:
         context = context_of(info)
         path = fill(route, *(id_argument(name, given[name]) for name in ids))
         answer = await context.rest.write(action.method, path, body_of(action, given))
@@ -71,7 +77,9 @@ def action_field(collection: Collection, action: Action) -> Any:
         return await action.result(Done(context, info, collection, path, given, answer))
 
     return strawberry.field(
-        resolver=typed(resolve, arguments), graphql_type=action.returns, description=f"{action.description} ({action.method} {route})"
+        resolver=typed(resolve, arguments),
+        graphql_type=action.returns,
+        description=f"{action.description} ({action.method} {route})",
     )
 
 
@@ -106,14 +114,29 @@ def answered(done: Done, key: str) -> Any:
     return done.answer[key]
 
 
+LIMIT = (told(int | None, "At most how many rows, from 1 to 50."), UNSET, "limit")
+
+
+def given_input(annotation: Any) -> dict[str, tuple[Any, Any, str]]:
+    """Declare the argument `input` that is the whole body."""
+    return {"input": (told(annotation, "What is sent."), ..., "")}
+
+
 def create(row_type: Any, body: type[BaseModel]) -> Action:
     """Declare POST /{collection}/: the row is returned, new or as it was."""
-    return Action("POST", "/", row, row_type | None, "Create a row.", {"input": (body, ..., "")})
+    return Action("POST", "/", row, row_type | None, "Create a row.", given_input(body))
 
 
 def update(row_type: Any, body: type[BaseModel]) -> Action:
     """Declare PATCH /{collection}/{id}: what is absent stays, null clears."""
-    return Action("PATCH", "/{id}", changed, row_type | None, "Change a row: what is absent stays, null clears.", {"input": (body, ..., "")})
+    return Action(
+        "PATCH",
+        "/{id}",
+        changed,
+        row_type | None,
+        "Change a row: what is absent stays, null clears.",
+        given_input(body),
+    )
 
 
 def delete() -> Action:
@@ -129,5 +152,5 @@ def bulk_delete(group: str, filter: type[BaseModel]) -> Action:  # noqa: A002  t
         deleted,
         list[strawberry.ID] | None,
         "Delete the rows that a filter selects, at most `limit` of them; their ids are returned.",
-        {"filter": (filter | None, None, group), "limit": (int | None, None, "limit")},
+        {"filter": (told(filter | None, "Which rows."), UNSET, group), "limit": LIMIT},
     )

@@ -50,7 +50,9 @@ class UpstreamError(GatewayError):
 
     code = "UPSTREAM_ERROR"
 
-    def __init__(self, message: str, *, status: int | None = None, method: str | None = None, path: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, method: str | None = None, path: str | None = None
+    ) -> None:
         super().__init__(message, upstream={"status": status, "method": method, "path": path})
 
 

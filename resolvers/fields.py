@@ -3,10 +3,11 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import strawberry
+from strawberry import UNSET
 
 from resolvers.collection import Collection, Row, lazy
 from resolvers.connection import DEFAULT_FIRST, Connection, Read, digest_of, length_of, start_of
@@ -19,33 +20,47 @@ from resolvers.relations import BelongsTo, HasMany, Listed, Many, Relation, Via
 
 Resolver = Callable[..., Awaitable[Any]]
 Arguments = Mapping[str, tuple[Any, Any]]
-"""Name of an argument -> its annotation and its default; `...` where it is required."""
+"""Name of an argument -> its annotation and its default: `...` where it is required, UNSET where it may be absent."""
 
-PAGE: Arguments = {"first": (int | None, DEFAULT_FIRST), "after": (str | None, None), "offset": (int | None, None)}
+
+def told(annotation: Any, description: str) -> Any:
+    """Describe an argument."""
+    return Annotated[annotation, strawberry.argument(description=description)]
+
+
+PAGE: Arguments = {
+    "first": (told(int | None, "How many rows."), DEFAULT_FIRST),
+    "after": (told(str | None, "The cursor after which the page starts; not together with `offset`."), UNSET),
+    "offset": (told(int | None, "How many rows to skip; not together with `after`."), UNSET),
+}
 
 
 def typed(resolve: Resolver, arguments: Arguments) -> Resolver:
-    """Give a generic resolver the arguments of its field."""
+    """Give a generic resolver, whose keywords are any, the arguments of its field."""
     kind = inspect.Parameter
     named = [
         kind(name, kind.KEYWORD_ONLY, annotation=annotation, default=kind.empty if default is ... else default)
         for name, (annotation, default) in arguments.items()
     ]
-    info = kind("info", kind.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
-    root = kind("root", kind.POSITIONAL_OR_KEYWORD)
-    resolve.__signature__ = inspect.Signature([root, info, *named])  # type: ignore[attr-defined]  # inspect reads it off any function
-    resolve.__annotations__ = {"info": strawberry.Info, **{name: annotation for name, (annotation, _) in arguments.items()}}
+    fixed = [own for own in inspect.signature(resolve).parameters.values() if own.kind is kind.POSITIONAL_OR_KEYWORD]
+    resolve.__signature__ = inspect.Signature([*fixed, *named])  # type: ignore[attr-defined]  # inspect reads it off any function
+    resolve.__annotations__ = {
+        "info": strawberry.Info,
+        **{name: annotation for name, (annotation, _) in arguments.items()},
+    }
     return resolve
 
 
 def filter_arguments(collection: Collection) -> Arguments:
     """Return the argument `filter`, where REST has one."""
-    return {"filter": (collection.filter_type | None, None)} if collection.filter else {}
+    return {"filter": (told(collection.filter_type | None, "Which rows."), UNSET)} if collection.filter else {}
 
 
 def window_arguments(collection: Collection) -> Arguments:
     """Return the arguments of a connection: filter and sort as far as REST has them, first, after and offset."""
-    sort: Arguments = {"sort": (collection.sort, collection.default_sort)} if collection.sort else {}
+    sort: Arguments = (
+        {"sort": (told(collection.sort | None, "The order."), collection.default_sort)} if collection.sort else {}
+    )
     return {**filter_arguments(collection), **sort, **PAGE}
 
 
@@ -60,8 +75,8 @@ def _asked(context: Context, collection: Collection, scope: str, arguments: Row)
     sort = arguments.get("sort") or collection.default_sort
     order = sort.value if sort else None
     digest = digest_of(scope, groups, order)
-    offset = start_of(arguments["after"], arguments["offset"], digest)
-    return Window(groups, order, offset, length_of(arguments["first"], context.max_first)), digest
+    offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
+    return Window(groups, order, offset, length_of(arguments.get("first"), context.max_first)), digest
 
 
 def connection(row: Any) -> Any:
@@ -73,18 +88,23 @@ def item(collection: Collection) -> Any:
     """Make the root field of one row, by its id or by the names that REST reads it by; null where there is none."""
     names = parameters(collection.named or "")
 
-    async def resolve(_root: object, info: strawberry.Info, id: str | None = None, **given: str | None) -> Any:  # noqa: A002  as in REST
+    async def resolve(info: strawberry.Info, *, id: str | None = None, **given: str | None) -> Any:  # noqa: A002  as in REST
         by_name = [value for value in given.values() if value is not None]
         if (id is None) == (not by_name) or len(by_name) not in (0, len(names)):
-            raise BadUserInput(f"Give either `id` or {' and '.join(f'`{name}`' for name in names)}." if names else "Give `id`.")
+            raise BadUserInput(
+                f"Give either `id` or {' and '.join(f'`{name}`' for name in names)}." if names else "Give `id`."
+            )
         context = context_of(info)
         if id is not None:
             return await context.loaders.by(collection).read(id_argument("id", id))
         return await _by_name(context, collection, given)
 
-    arguments: Arguments = {"id": (strawberry.ID | None, None), **{name: (str | None, None) for name in names}}
+    arguments: Arguments = {
+        "id": (told(strawberry.ID | None, "The row's id."), UNSET),
+        **{name: (told(str | None, "The row's name, or that of what it belongs to."), UNSET) for name in names},
+    }
     if not names:
-        arguments = {"id": (strawberry.ID, ...)}
+        arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
     return strawberry.field(
         resolver=typed(resolve, arguments),
         graphql_type=collection.row | None,
@@ -106,7 +126,7 @@ async def _by_name(context: Context, collection: Collection, given: Mapping[str,
 def rows(collection: Collection) -> Any:
     """Make the root field of a collection's rows, a connection."""
 
-    async def resolve(_root: object, info: strawberry.Info, **arguments: Any) -> Any:
+    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
         context = context_of(info)
         asked, digest = _asked(context, collection, collection.name, arguments)
         groups = orjson.loads(asked.groups)
@@ -136,9 +156,11 @@ def rows(collection: Collection) -> Any:
 def count_of(collection: Collection) -> Any:
     """Make the root field that counts a collection's rows."""
 
-    async def resolve(_root: object, info: strawberry.Info, **arguments: Any) -> int | None:
+    async def resolve(info: strawberry.Info, **arguments: Any) -> int | None:
         context = context_of(info)
-        return await count(context.rest, collection, collection.body(arguments.get("filter")), context.page, context.max_first)
+        return await count(
+            context.rest, collection, collection.body(arguments.get("filter")), context.page, context.max_first
+        )
 
     return strawberry.field(
         resolver=typed(resolve, filter_arguments(collection)),
@@ -152,11 +174,11 @@ def listing(collection: Collection) -> Any:
     path = collection.listed or ""
     (name,) = parameters(path)
 
-    async def resolve(_root: object, info: strawberry.Info, **arguments: Any) -> Any:
+    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
         return _list_read(context_of(info), Listed(collection), id_argument(name, arguments[name]), arguments)
 
     return strawberry.field(
-        resolver=typed(resolve, {name: (strawberry.ID, ...), **PAGE}),
+        resolver=typed(resolve, {name: (told(strawberry.ID, "What the rows belong to."), ...), **PAGE}),
         graphql_type=connection(collection.row),
         description=f"Rows of /{collection.name}, in order of time.",
     )
@@ -165,8 +187,8 @@ def listing(collection: Collection) -> Any:
 def _list_read(context: Context, relation: Listed, parent: str, arguments: Row) -> Any:
     """Make a connection over a list that REST gives whole."""
     digest = digest_of(relation.collection.name)
-    offset = start_of(arguments["after"], arguments["offset"], digest)
-    end = offset + length_of(arguments["first"], context.max_first)
+    offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
+    end = offset + length_of(arguments.get("first"), context.max_first)
 
     async def read() -> Slice:
         found = await context.loaders.listed(relation).read(parent)
@@ -222,7 +244,11 @@ def has_many(
 
     if isinstance(child, Collection):
         return _relation(resolve, relation, connection(child.row), window_arguments(child), description)
-    arguments: Arguments = {"filter": (lazy(filters or "") | None, None), "sort": (type(sort), sort), **PAGE}
+    arguments: Arguments = {
+        "filter": (told(lazy(filters or "") | None, "Which rows."), UNSET),
+        "sort": (told(type(sort) | None, "The order."), sort),
+        **PAGE,
+    }
     return _relation(resolve, relation, connection(lazy(child)), arguments, description)
 
 

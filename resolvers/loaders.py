@@ -102,7 +102,10 @@ async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: 
             return None
 
     rows = await _settled(read(key) for key in keys)
-    return {key: collection.completed([row])[0] if isinstance(row, dict) else row for key, row in zip(keys, rows, strict=True)}
+    return {
+        key: collection.completed([row])[0] if isinstance(row, dict) else row
+        for key, row in zip(keys, rows, strict=True)
+    }
 
 
 async def lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, list[Row]]:
@@ -134,7 +137,9 @@ async def children(loaders: Loaders, relation: HasMany, asked: Window, parents: 
     return slices
 
 
-async def _together(loaders: Loaders, relation: HasMany, asked: Window, groups: Row, parents: list[str]) -> dict[str, Slice]:
+async def _together(
+    loaders: Loaders, relation: HasMany, asked: Window, groups: Row, parents: list[str]
+) -> dict[str, Slice]:
     """Read one page for all parents; return those that it finished."""
     body = relation.body(groups, parents)
     rows = await page(loaders.rest, relation.collection, body, sort=asked.sort, limit=loaders.size)
@@ -174,7 +179,9 @@ async def _alone(loaders: Loaders, relation: HasMany, asked: Window, groups: Row
     return await window(loaders.rest, relation.collection, relation.body(groups, [parent]), asked, loaders.size)
 
 
-async def counts(loaders: Loaders, relation: HasMany, groups: str, most: int, parents: list[str]) -> dict[str, int | None]:
+async def counts(
+    loaders: Loaders, relation: HasMany, groups: str, most: int, parents: list[str]
+) -> dict[str, int | None]:
     """Count the children of many parents: by one route where there is one, else each by itself, at once."""
     asked = orjson.loads(groups)
     left = relation.allowed(asked, parents)
@@ -182,7 +189,9 @@ async def counts(loaders: Loaders, relation: HasMany, groups: str, most: int, pa
         counted = await _counted(loaders, relation.counts, relation, left)
         if counted is not None:
             return {parent: counted.get(parent, 0) for parent in parents}
-    alone = (count(loaders.rest, relation.collection, relation.body(asked, [parent]), loaders.size, most) for parent in left)
+    alone = (
+        count(loaders.rest, relation.collection, relation.body(asked, [parent]), loaders.size, most) for parent in left
+    )
     return {**dict.fromkeys(parents, 0), **dict(zip(left, await _settled(alone), strict=True))}
 
 

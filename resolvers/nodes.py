@@ -14,7 +14,9 @@ async def find(context: Context, id: str, types: Some[str]) -> Row | None:  # no
     """
     readable = [collection for collection in DECLARED if collection.item]
     asked = [collection for collection in readable if collection.row.__name__ in types] or readable
-    found = await asyncio.gather(*(context.loaders.by(collection).read(id) for collection in asked), return_exceptions=True)
+    found = await asyncio.gather(
+        *(context.loaders.by(collection).read(id) for collection in asked), return_exceptions=True
+    )
     for collection, row in zip(asked, found, strict=True):
         if isinstance(row, dict):
             return {**row, "__typename": collection.row.__name__}

@@ -55,11 +55,18 @@ def fill(path: str, *values: str) -> str:
     return path.format(**{name: quote(value, safe="") for name, value in zip(parameters(path), values, strict=True)})
 
 
-def rows_of(collection: Collection, answer: Any, path: str) -> list[Row]:
-    """Take an answer for a list of rows, or raise an UpstreamError."""
+def objects(answer: Any, path: str) -> list[Row]:
+    """Take an answer for a list of objects, or raise an UpstreamError."""
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise UpstreamError("The upstream answered something else than a list of rows.", status=200, method="POST", path=path)
-    return collection.completed(answer)
+        raise UpstreamError(
+            "The upstream answered something else than a list of rows.", status=200, method="POST", path=path
+        )
+    return answer
+
+
+def rows_of(collection: Collection, answer: Any, path: str) -> list[Row]:
+    """Take an answer for a list of rows, or raise an UpstreamError; what an older upstream leaves out is filled in."""
+    return collection.completed(objects(answer, path))
 
 
 async def page(rest: Rest, collection: Collection, groups: Row, **window: Any) -> list[Row]:
@@ -78,7 +85,9 @@ async def window(rest: Rest, collection: Collection, groups: Row, asked: Window,
     wanted = asked.first if asked.first and asked.first % size == 0 else asked.first + 1
     while len(rows) < wanted:
         limit = min(size, wanted - len(rows))
-        found = await page(rest, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(rows) or None)
+        found = await page(
+            rest, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(rows) or None
+        )
         rows += found
         if len(found) < limit:
             known = bool(rows) or asked.offset == 0

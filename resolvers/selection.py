@@ -12,8 +12,16 @@ def fields(info: GraphQLResolveInfo) -> set[str]:
 
 def types(info: GraphQLResolveInfo) -> set[str]:
     """Name the types that fragments under the current field are conditioned on."""
-    conditions = (node.type_condition for node in _selections(info) if isinstance(node, InlineFragmentNode) and node.type_condition)
-    spread = (info.fragments[node.name.value].type_condition for node in _selections(info) if isinstance(node, FragmentSpreadNode))
+    conditions = (
+        node.type_condition
+        for node in _selections(info)
+        if isinstance(node, InlineFragmentNode) and node.type_condition
+    )
+    spread = (
+        info.fragments[node.name.value].type_condition
+        for node in _selections(info)
+        if isinstance(node, FragmentSpreadNode)
+    )
     return {condition.name.value for condition in (*conditions, *spread)}
 
 
@@ -23,7 +31,9 @@ def _selections(info: GraphQLResolveInfo) -> Iterator[FieldNode | InlineFragment
             yield from _flattened(info, node.selection_set)
 
 
-def _flattened(info: GraphQLResolveInfo, selected: SelectionSetNode) -> Iterator[FieldNode | InlineFragmentNode | FragmentSpreadNode]:
+def _flattened(
+    info: GraphQLResolveInfo, selected: SelectionSetNode
+) -> Iterator[FieldNode | InlineFragmentNode | FragmentSpreadNode]:
     for node in selected.selections:
         if isinstance(node, FieldNode):
             yield node

@@ -1,17 +1,28 @@
-"""The schema: the roots made of the table of collections, the types, the names."""
+"""The schema: its roots made of the table of collections, its scalars and names."""
 
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
-from strawberry.federation.schema import Schema as FederationSchema
+from strawberry.federation import Schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
+from strawberry.types.field import StrawberryField
 
 from resolvers import fields
+from resolvers.actions import action_field
+from resolvers.collection import Row
+from resolvers.context import context_of
+from resolvers.ids import id_argument
+from resolvers.nodes import find
+from resolvers.selection import types
 from schema import COLLECTIONS
+from schema.history import flow_run_history, task_run_history
 from schema.names import Names
 from schema.scalars import DATETIME
+from schema.types import Node
 
 
 def value_of(row: Any, key: str) -> Any:
@@ -19,31 +30,68 @@ def value_of(row: Any, key: str) -> Any:
     return row.get(key) if isinstance(row, dict) else getattr(row, key)
 
 
-def roots() -> dict[str, Any]:
+@strawberry.field(
+    description="The row with an id; null where there is none. Fragments on types say which collections are asked.",
+    graphql_type=Node | None,
+)
+async def node(
+    info: strawberry.Info, id: Annotated[strawberry.ID, strawberry.argument(description="The row's id.")]
+) -> Any:
+    return await find(context_of(info), id_argument("id", id), types(info._raw_info))
+
+
+@strawberry.field(
+    description="The rows with some ids, in the order of the ids; null where there is none.",
+    graphql_type=list[Node | None],
+)
+async def nodes(
+    info: strawberry.Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="The rows' ids.")]
+) -> Any:
+    asked = types(info._raw_info)
+    return await asyncio.gather(*(find(context_of(info), id_argument("ids", id), asked) for id in ids))
+
+
+def queries() -> dict[str, Any]:
     """Make the fields of Query."""
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {
+        "node": node,
+        "nodes": nodes,
+        "flow_run_history": flow_run_history,
+        "task_run_history": task_run_history,
+    }
     for collection in COLLECTIONS:
         name = collection.name.removesuffix("s")
         if collection.item:
             made[name] = fields.item(collection)
-        if collection.listed:
-            made[collection.name] = fields.listing(collection)
-        else:
-            made[collection.name] = fields.rows(collection)
+        made[collection.name] = fields.listing(collection) if collection.listed else fields.rows(collection)
         if collection.countable:
             made[f"{name}_count"] = fields.count_of(collection)
     return made
 
 
-def build() -> FederationSchema:
+def mutations() -> dict[str, Any]:
+    """Make the fields of Mutation."""
+    return {
+        name: action_field(collection, action)
+        for collection in COLLECTIONS
+        for name, action in collection.actions.items()
+    }
+
+
+def root(name: str, fields: Mapping[str, StrawberryField], description: str) -> type:
+    """Make a root type of its fields."""
+    for python_name, field in fields.items():
+        field.python_name = python_name
+    return create_type(name, list(fields.values()), description=description)
+
+
+def build() -> Schema:
     """Build the schema."""
-    made = roots()
-    for name, field in made.items():
-        field.python_name = name
-    query = create_type("Query", [field for field in made.values()], description="What can be read.")
-    return FederationSchema(
-        query=query,
+    return Schema(
+        query=root("Query", queries(), "What can be read."),
+        mutation=root("Mutation", mutations(), "What can be changed: each field is one action of the REST API."),
         types=[collection.row for collection in COLLECTIONS],
         scalar_overrides={datetime: DATETIME},
         config=StrawberryConfig(name_converter=Names(), default_resolver=value_of),
+        federation_version="2.9",
     )

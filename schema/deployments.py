@@ -2,17 +2,27 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from pydantic import BaseModel, Field
 
-from resolvers.actions import Action, Done, answered, bulk_delete, changed, create, delete, update
+from resolvers.actions import Action, Done, answered, bulk_delete, changed, create, delete, given_input, update
 from resolvers.collection import Collection, Row
 from resolvers.fields import belongs_to, has_many
 from resolvers.reading import rows_of
 from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun, FlowRunPolicyInput
-from schema.operators import OPERATOR, AnyIdExcept, AnyString, AnyTags, Equals, Like, Name, NullableRange, Operator
+from schema.operators import (
+    OPERATOR,
+    AnyIdExceptFilter,
+    AnyStringFilter,
+    AnyTagsFilter,
+    EqualsFilter,
+    LikeFilter,
+    NameFilter,
+    NullableRangeFilter,
+    Operator,
+)
 from schema.scalars import Id, Object, Objects, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
 from schema.states import StateCreate
@@ -32,8 +42,12 @@ class ConcurrencyLimitStrategy(Enum):
 
 
 class _ConcurrencyOptions(BaseModel):
-    collision_strategy: ConcurrencyLimitStrategy = Field(description="What happens to a new run when the limit is reached.")
-    grace_period_seconds: int | None = absent("Seconds that a run has to start before its slot is given away.", ge=60, le=86_400)
+    collision_strategy: ConcurrencyLimitStrategy = Field(
+        description="What happens to a new run when the limit is reached."
+    )
+    grace_period_seconds: int | None = absent(
+        "Seconds that a run has to start before its slot is given away.", ge=60, le=86_400
+    )
 
 
 @strawberry.pydantic.type(description="How a deployment keeps to its concurrency limit.")
@@ -52,7 +66,9 @@ class GlobalConcurrencyLimit(Detached):
     name: str = Field(description="The limit's name.")
     limit: int | None = Field(description="How many slots there are.")
     active_slots: int | None = Field(description="How many slots are taken.")
-    slot_decay_per_second: float = Field(default_factory=lambda: 2.0, description="How many slots become free each second by themselves.")
+    slot_decay_per_second: float = Field(
+        default_factory=lambda: 2.0, description="How many slots become free each second by themselves."
+    )
 
 
 @strawberry.pydantic.type(description="Who or what last changed a row.")
@@ -75,9 +91,13 @@ class Deployment(Dated):
     description: str | None = absent("A description for people.")
     flow_id: Id | None = Field(description="The flow that it runs.")
     paused: bool = Field(default_factory=bool, description="Whether its schedules are paused.")
-    schedules: Annotated[list[DeploymentSchedule], Computed] = Field(default_factory=list, description="When it makes runs.")
+    schedules: Annotated[list[DeploymentSchedule], Computed] = Field(
+        default_factory=list, description="When it makes runs."
+    )
     concurrency_limit: int | None = absent("Deprecated in Prefect: see `globalConcurrencyLimit`.")
-    global_concurrency_limit: Annotated[GlobalConcurrencyLimit | None, Computed] = absent("How many of its runs may run at once.")
+    global_concurrency_limit: Annotated[GlobalConcurrencyLimit | None, Computed] = absent(
+        "How many of its runs may run at once."
+    )
     concurrency_options: ConcurrencyOptions | None = absent("How it keeps to its concurrency limit.")
     job_variables: Object = Field(default_factory=dict, description="Variables of the work pool's job template.")
     parameters: Object = Field(default_factory=dict, description="Parameters that its runs are called with.")
@@ -98,12 +118,19 @@ class Deployment(Dated):
     status: DeploymentStatus | None = Field(
         default_factory=lambda: DeploymentStatus.NOT_READY, description="Whether its runs would be picked up."
     )
-    enforce_parameter_schema: bool = Field(default_factory=lambda: True, description="Whether parameters are checked against the schema.")
+    enforce_parameter_schema: bool = Field(
+        default_factory=lambda: True, description="Whether parameters are checked against the schema."
+    )
 
     flow = belongs_to("schema.flows.Flow", key="flow_id", description="The flow that it runs.")
-    work_queue = belongs_to("schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands out its runs.")
+    work_queue = belongs_to(
+        "schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands out its runs."
+    )
     work_pool = belongs_to(
-        "schema.work_pools.WorkPool", key="work_pool_name", by="name", description="The work pool that hands out its runs."
+        "schema.work_pools.WorkPool",
+        key="work_pool_name",
+        by="name",
+        description="The work pool that hands out its runs.",
     )
     flow_runs = has_many(FLOW_RUNS, key="deployment_id", group="deployments", description="Its runs.")
 
@@ -111,16 +138,18 @@ class Deployment(Dated):
 @strawberry.pydantic.input(description="Which deployments.")
 class DeploymentFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyIdExcept | None = absent("The deployment's id.")
-    name: Name | None = absent("The deployment's name.")
-    flow_or_deployment_name: Like | None = absent("The deployment's name or its flow's.")
-    paused: Equals | None = absent("Whether its schedules are paused.")
-    tags: AnyTags | None = absent("The deployment's tags.")
-    work_queue_name: AnyString | None = absent("Name of the work queue that hands out its runs.")
-    concurrency_limit: NullableRange | None = absent("Ignored by Prefect.")
+    id: AnyIdExceptFilter | None = absent("The deployment's id.")
+    name: NameFilter | None = absent("The deployment's name.")
+    flow_or_deployment_name: LikeFilter | None = absent("The deployment's name or its flow's.")
+    paused: EqualsFilter | None = absent("Whether its schedules are paused.")
+    tags: AnyTagsFilter | None = absent("The deployment's tags.")
+    work_queue_name: AnyStringFilter | None = absent("Name of the work queue that hands out its runs.")
+    concurrency_limit: NullableRangeFilter | None = absent("Ignored by Prefect.")
 
 
-@strawberry.enum(description="Orders of deployments. Each leaves the order of equal values open; names are unique within a flow.")
+@strawberry.enum(
+    description="Orders of deployments. Each leaves the order of equal values open; names are unique within a flow."
+)
 class DeploymentSort(Enum):
     CREATED_DESC = "CREATED_DESC"
     UPDATED_DESC = "UPDATED_DESC"
@@ -189,7 +218,9 @@ class DeploymentFlowRunCreate(Input):
     infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
     empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
     tags: list[str] = absent("The run's tags.")
-    idempotency_key: str | None = absent("A second run of the flow with this key is not created: the first is returned.")
+    idempotency_key: str | None = absent(
+        "A second run of the flow with this key is not created: the first is returned."
+    )
     labels: OptionalObject = absent("The run's labels.")
     parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
     work_queue_name: str | None = absent("Name of the work queue that hands it out.")
@@ -226,10 +257,19 @@ ACTIONS = {
     "update_deployment": update(Deployment, DeploymentUpdate),
     "delete_deployment": delete(),
     "bulk_delete_deployments": bulk_delete("deployments", DeploymentFilter),
-    "pause_deployment": Action("POST", "/{id}/pause_deployment", changed, Deployment | None, "Pause a deployment's schedules."),
-    "resume_deployment": Action("POST", "/{id}/resume_deployment", changed, Deployment | None, "Resume a deployment's schedules."),
+    "pause_deployment": Action(
+        "POST", "/{id}/pause_deployment", changed, Deployment | None, "Pause a deployment's schedules."
+    ),
+    "resume_deployment": Action(
+        "POST", "/{id}/resume_deployment", changed, Deployment | None, "Resume a deployment's schedules."
+    ),
     "create_flow_run_from_deployment": Action(
-        "POST", "/{id}/create_flow_run", created, FlowRun | None, "Create a run of a deployment.", {"input": (DeploymentFlowRunCreate, ..., "")}
+        "POST",
+        "/{id}/create_flow_run",
+        created,
+        FlowRun | None,
+        "Create a run of a deployment.",
+        given_input(DeploymentFlowRunCreate),
     ),
     "bulk_create_flow_runs_from_deployment": Action(
         "POST",
@@ -237,7 +277,7 @@ ACTIONS = {
         all_created,
         list[FlowRunCreateResult] | None,
         "Create runs of a deployment.",
-        {"input": (list[DeploymentFlowRunCreate], ..., "")},
+        given_input(list[DeploymentFlowRunCreate]),
     ),
 }
 DEPLOYMENTS = Collection(

@@ -6,18 +6,31 @@ from typing import Annotated
 
 import strawberry
 from pydantic import BaseModel, Field
+from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from resolvers.actions import Action, bulk_delete, changed, create, delete, update
+from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import Many, Via, belongs_to, has_many, listed
+from resolvers.fields import Many, Via, belongs_to, has_many, listed, told
 from schema.logs import LOGS
 from schema.operators import (
-    OPERATOR, AnyIdExcept, AnyString, AnyStringExcept, AnyTags, CombinedId, Creator, Name, NullableId, NullableString, NullableTime, Operator, Time,
+    OPERATOR,
+    AnyIdExceptFilter,
+    AnyStringFilter,
+    AnyStringExceptFilter,
+    AnyTagsFilter,
+    CombinedIdFilter,
+    CreatorFilter,
+    NameFilter,
+    NullableIdFilter,
+    NullableStringFilter,
+    NullableTimeFilter,
+    Operator,
+    TimeFilter,
 )
 from schema.scalars import Id, Object, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
-from schema.states import FLOW_RUN_STATES, FlowRunState, State, StateCreate, StateType
+from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, State, StateCreate, StateType
 from schema.task_runs import TASK_RUNS
 from schema.types import Computed, Dated, Input, absent, resource
 
@@ -41,7 +54,9 @@ class _FlowRunPolicy(BaseModel):
     retries: int | None = absent("How often the run is retried.")
     retry_delay: int | None = absent("Seconds between retries.")
     pause_keys: list[str] | None = absent("The pauses that the run has gone through.")
-    resuming: bool | None = Field(default_factory=lambda: False, description="Whether the run is resuming from a pause.")
+    resuming: bool | None = Field(
+        default_factory=lambda: False, description="Whether the run is resuming from a pause."
+    )
     retry_type: RetryType | None = absent("Where the run is retried.")
 
 
@@ -58,21 +73,21 @@ class FlowRunPolicyInput(_FlowRunPolicy, Input):
 @strawberry.pydantic.input(description="Which flow runs.")
 class FlowRunFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyIdExcept | None = absent("The run's id.")
-    name: Name | None = absent("The run's name.")
-    tags: AnyTags | None = absent("The run's tags.")
-    deployment_id: NullableId | None = absent("The deployment that it is a run of.")
-    work_queue_name: NullableString | None = absent("Name of the work queue that hands it out.")
-    state: FlowRunState | None = absent("The current state.")
-    flow_version: AnyString | None = absent("The flow's version.")
-    start_time: NullableTime | None = absent("When it started, or is expected to.")
-    end_time: NullableTime | None = absent("When it ended.")
-    expected_start_time: Time | None = absent("When it is expected to start.")
-    next_scheduled_start_time: Time | None = absent("When it is scheduled to start next.")
-    parent_flow_run_id: CombinedId | None = absent("The flow run that called it.")
-    parent_task_run_id: NullableId | None = absent("The task run that stands for it in its parent flow run.")
-    idempotency_key: AnyStringExcept | None = absent("The run's idempotency key.")
-    created_by: Creator | None = absent("Who or what created it.")
+    id: AnyIdExceptFilter | None = absent("The run's id.")
+    name: NameFilter | None = absent("The run's name.")
+    tags: AnyTagsFilter | None = absent("The run's tags.")
+    deployment_id: NullableIdFilter | None = absent("The deployment that it is a run of.")
+    work_queue_name: NullableStringFilter | None = absent("Name of the work queue that hands it out.")
+    state: FlowRunStateFilter | None = absent("The current state.")
+    flow_version: AnyStringFilter | None = absent("The flow's version.")
+    start_time: NullableTimeFilter | None = absent("When it started, or is expected to.")
+    end_time: NullableTimeFilter | None = absent("When it ended.")
+    expected_start_time: TimeFilter | None = absent("When it is expected to start.")
+    next_scheduled_start_time: TimeFilter | None = absent("When it is scheduled to start next.")
+    parent_flow_run_id: CombinedIdFilter | None = absent("The flow run that called it.")
+    parent_task_run_id: NullableIdFilter | None = absent("The task run that stands for it in its parent flow run.")
+    idempotency_key: AnyStringExceptFilter | None = absent("The run's idempotency key.")
+    created_by: CreatorFilter | None = absent("Who or what created it.")
 
 
 @strawberry.enum(description="Orders of flow runs. ID_DESC is total; the others leave the order of equal values open.")
@@ -112,9 +127,15 @@ class FlowRun(Dated):
     next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
     start_time: datetime | None = absent("When it started.")
     end_time: datetime | None = absent("When it ended.")
-    total_run_time: float = Field(default_factory=float, description="Seconds that it has been running, up to its last change of state.")
-    estimated_run_time: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it has been running, up to now.")
-    estimated_start_time_delta: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it is late.")
+    total_run_time: float = Field(
+        default_factory=float, description="Seconds that it has been running, up to its last change of state."
+    )
+    estimated_run_time: Annotated[float, Computed] = Field(
+        default_factory=float, description="Seconds that it has been running, up to now."
+    )
+    estimated_start_time_delta: Annotated[float, Computed] = Field(
+        default_factory=float, description="Seconds that it is late."
+    )
     auto_scheduled: bool = Field(default_factory=bool, description="Whether a schedule created it.")
     infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
     infrastructure_pid: str | None = absent("Id of the process, container or job that it runs in.")
@@ -125,11 +146,19 @@ class FlowRun(Dated):
     job_variables: OptionalObject = absent("Variables of the work pool's job template.")
 
     flow = belongs_to("schema.flows.Flow", key="flow_id", description="The flow that runs.")
-    deployment = belongs_to("schema.deployments.Deployment", key="deployment_id", description="The deployment that it is a run of.")
-    work_pool = belongs_to("schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that hands it out.")
-    work_queue = belongs_to("schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands it out.")
+    deployment = belongs_to(
+        "schema.deployments.Deployment", key="deployment_id", description="The deployment that it is a run of."
+    )
+    work_pool = belongs_to(
+        "schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that hands it out."
+    )
+    work_queue = belongs_to(
+        "schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands it out."
+    )
     parent_task_run = belongs_to(
-        "schema.task_runs.TaskRun", key="parent_task_run_id", description="The task run that stands for this run in its parent flow run."
+        "schema.task_runs.TaskRun",
+        key="parent_task_run_id",
+        description="The task run that stands for this run in its parent flow run.",
     )
     parent_flow_run = belongs_to(
         "schema.flow_runs.FlowRun",
@@ -168,7 +197,9 @@ class FlowRunCreate(Input):
     empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
     tags: list[str] = absent("The run's tags.")
     labels: OptionalObject = absent("The run's labels.")
-    idempotency_key: str | None = absent("A second run of the flow with this key is not created: the first is returned.")
+    idempotency_key: str | None = absent(
+        "A second run of the flow with this key is not created: the first is returned."
+    )
     work_pool_name: str | None = absent("Name of the work pool that hands it out.")
     work_queue_name: str | None = absent("Name of the work queue that hands it out.")
     job_variables: OptionalObject = absent("Variables of the work pool's job template.")
@@ -192,10 +223,20 @@ ACTIONS = {
     "delete_flow_run": delete(),
     "set_flow_run_state": set_state(),
     "resume_flow_run": Action(
-        "POST", "/{id}/resume", verdict, SetStateResult | None, "Resume a paused run.", {"run_input": (JSON | None, None, "run_input")}
+        "POST",
+        "/{id}/resume",
+        verdict,
+        SetStateResult | None,
+        "Resume a paused run.",
+        {"run_input": (told(JSON | None, "Input for the run."), UNSET, "run_input")},
     ),
     "update_flow_run_labels": Action(
-        "PATCH", "/{id}/labels", changed, FlowRun | None, "Add labels to a run, or change them.", {"labels": (JSON, ..., "")}
+        "PATCH",
+        "/{id}/labels",
+        changed,
+        FlowRun | None,
+        "Add labels to a run, or change them.",
+        {"labels": (told(JSON, "Labels to add or change: an object."), ..., "")},
     ),
     "bulk_delete_flow_runs": bulk_delete("flow_runs", FlowRunFilter),
     "bulk_set_flow_run_state": Action(
@@ -204,7 +245,15 @@ ACTIONS = {
         verdicts,
         list[SetStateResult] | None,
         "Propose a state for the runs that a filter selects, at most `limit` of them.",
-        {"filter": (FlowRunFilter | None, None, "flow_runs"), **STATE, "limit": (int | None, None, "limit")},
+        {"filter": (told(FlowRunFilter | None, "Which runs."), UNSET, "flow_runs"), **STATE, "limit": LIMIT},
     ),
 }
-FLOW_RUNS = Collection("flow_runs", FlowRun, FlowRunFilter, FlowRunSort, FlowRunSort.ID_DESC, filters="schema.filters.FlowRunFilters", actions=ACTIONS)
+FLOW_RUNS = Collection(
+    "flow_runs",
+    FlowRun,
+    FlowRunFilter,
+    FlowRunSort,
+    FlowRunSort.ID_DESC,
+    filters="schema.filters.FlowRunFilters",
+    actions=ACTIONS,
+)

@@ -10,7 +10,7 @@ from resolvers.collection import Collection
 from resolvers.fields import Many, has_many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyIdExcept, IsNull, Name, Operator, Tags
+from schema.operators import OPERATOR, AnyIdExceptFilter, IsNullFilter, NameFilter, Operator, TagsFilter
 from schema.scalars import OptionalObject
 from schema.types import NAME_PATTERN, Dated, Input, absent, resource
 
@@ -23,17 +23,21 @@ class Flow(Dated):
 
     flow_runs = has_many(FLOW_RUNS, key="flow_id", group="flows", description="The flow's runs.")
     deployments = has_many(
-        DEPLOYMENTS, key="flow_id", group="flows", counts=Many("/ui/flows/count-deployments", "flow_ids"), description="The flow's deployments."
+        DEPLOYMENTS,
+        key="flow_id",
+        group="flows",
+        counts=Many("/ui/flows/count-deployments", "flow_ids"),
+        description="The flow's deployments.",
     )
 
 
 @strawberry.pydantic.input(description="Which flows.")
 class FlowFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyIdExcept | None = absent("The flow's id.")
-    deployment: IsNull | None = absent("Whether the flow has no deployment.")
-    name: Name | None = absent("The flow's name.")
-    tags: Tags | None = absent("The flow's tags.")
+    id: AnyIdExceptFilter | None = absent("The flow's id.")
+    deployment: IsNullFilter | None = absent("Whether the flow has no deployment.")
+    name: NameFilter | None = absent("The flow's name.")
+    tags: TagsFilter | None = absent("The flow's tags.")
 
 
 @strawberry.enum(description="Orders of flows. NAME_ASC and NAME_DESC are total: names are unique.")
@@ -62,4 +66,13 @@ ACTIONS = {
     "delete_flow": delete(),
     "bulk_delete_flows": bulk_delete("flows", FlowFilter),
 }
-FLOWS = Collection("flows", Flow, FlowFilter, FlowSort, FlowSort.NAME_ASC, filters="schema.filters.FlowFilters", actions=ACTIONS, named="/flows/name/{name}")
+FLOWS = Collection(
+    "flows",
+    Flow,
+    FlowFilter,
+    FlowSort,
+    FlowSort.NAME_ASC,
+    filters="schema.filters.FlowFilters",
+    actions=ACTIONS,
+    named="/flows/name/{name}",
+)

@@ -6,10 +6,10 @@ from enum import Enum
 import strawberry
 from pydantic import Field
 
-from resolvers.actions import Action, Done
+from resolvers.actions import Action, Done, given_input
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to
-from schema.operators import OPERATOR, AnyId, AnyIdOrNull, Operator, Range, Text, Time
+from schema.operators import OPERATOR, AnyIdFilter, AnyIdOrNullFilter, Operator, RangeFilter, TextFilter, TimeFilter
 from schema.scalars import Id
 from schema.types import Detached, Input, absent, resource
 
@@ -30,11 +30,11 @@ class Log(Detached):
 @strawberry.pydantic.input(description="Which logs.")
 class LogFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    level: Range | None = absent("The level as a number.")
-    timestamp: Time | None = absent("When it was logged.")
-    flow_run_id: AnyId | None = absent("The flow run that logged it.")
-    task_run_id: AnyIdOrNull | None = absent("The task run that logged it.")
-    text: Text | None = absent("Words in the message or the logger's name.")
+    level: RangeFilter | None = absent("The level as a number.")
+    timestamp: TimeFilter | None = absent("When it was logged.")
+    flow_run_id: AnyIdFilter | None = absent("The flow run that logged it.")
+    task_run_id: AnyIdOrNullFilter | None = absent("The task run that logged it.")
+    text: TextFilter | None = absent("Words in the message or the logger's name.")
 
 
 @strawberry.enum(description="Orders of logs. Both leave the order of equal timestamps open.")
@@ -58,5 +58,7 @@ async def number(done: Done) -> int:
     return len(done.arguments["input"])
 
 
-ACTIONS = {"create_logs": Action("POST", "/", number, int | None, "Log some lines.", {"input": (list[LogCreate], ..., "")})}
-LOGS = Collection("logs", Log, LogFilter, LogSort, LogSort.TIMESTAMP_ASC, bulk=False, item=False, countable=False, actions=ACTIONS)
+ACTIONS = {"create_logs": Action("POST", "/", number, int | None, "Log some lines.", given_input(list[LogCreate]))}
+LOGS = Collection(
+    "logs", Log, LogFilter, LogSort, LogSort.TIMESTAMP_ASC, bulk=False, item=False, countable=False, actions=ACTIONS
+)

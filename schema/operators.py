@@ -19,126 +19,131 @@ class Operator(Enum):
     OR = "or_"
 
 
-OPERATOR = {"default_factory": lambda: Operator.AND, "description": "How the conditions of this filter are combined; AND by default."}
+OPERATOR = {
+    "default_factory": lambda: Operator.AND,
+    "description": "How the conditions of this filter are combined; AND by default.",
+}
 
 
 @strawberry.pydantic.input(description="One of some ids.")
-class AnyId(Input):
+class AnyIdFilter(Input):
     any_: list[Id] | None = absent("One of these.")
 
 
 @strawberry.pydantic.input(description="One of some ids, or none of some.")
-class AnyIdExcept(Input):
+class AnyIdExceptFilter(Input):
     any_: list[Id] | None = absent("One of these.")
     not_any_: list[Id] | None = absent("None of these.")
 
 
 @strawberry.pydantic.input(description="One of some ids, or none set.")
-class AnyIdOrNull(Input):
+class AnyIdOrNullFilter(Input):
     any_: list[Id] | None = absent("One of these.")
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="One of some ids, combined by an operator.")
-class CombinedId(Input):
+class CombinedIdFilter(Input):
     operator: Operator = Field(**OPERATOR)
     any_: list[Id] | None = absent("One of these.")
 
 
 @strawberry.pydantic.input(description="One of some ids, or none set, combined by an operator.")
-class NullableId(CombinedId):
+class NullableIdFilter(CombinedIdFilter):
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="One of some strings.")
-class AnyString(Input):
+class AnyStringFilter(Input):
     any_: list[str] | None = absent("One of these.")
 
 
 @strawberry.pydantic.input(description="One of some strings, or none of some.")
-class AnyStringExcept(AnyString):
+class AnyStringExceptFilter(AnyStringFilter):
     not_any_: list[str] | None = absent("None of these; rows without a value are left out.")
 
 
 @strawberry.pydantic.input(description="One of some strings, or none set, combined by an operator.")
-class NullableString(Input):
+class NullableStringFilter(Input):
     operator: Operator = Field(**OPERATOR)
     any_: list[str] | None = absent("One of these.")
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="One of some names, or a part of one.")
-class Name(AnyString):
+class NameFilter(AnyStringFilter):
     like_: str | None = absent("A part of the name, case ignored; `%` and `_` are wildcards.")
 
 
 @strawberry.pydantic.input(description="One of some names, or how a name begins.")
-class NamePrefix(AnyString):
+class NamePrefixFilter(AnyStringFilter):
     startswith_: list[str] | None = absent("How the name begins: one of these.")
 
 
 @strawberry.pydantic.input(description="A part of a name.")
-class Like(Input):
+class LikeFilter(Input):
     like_: str | None = absent("A part of the name, case ignored; `%` and `_` are wildcards.")
 
 
 @strawberry.pydantic.input(description="The tags that a row has.")
-class Tags(Input):
+class TagsFilter(Input):
     operator: Operator = Field(**OPERATOR)
     all_: list[str] | None = absent("All of these.")
     is_null_: bool | None = absent("Whether there are no tags.")
 
 
 @strawberry.pydantic.input(description="The tags that a row has, all of some or any of some.")
-class AnyTags(Tags):
+class AnyTagsFilter(TagsFilter):
     any_: list[str] | None = absent("At least one of these.")
 
 
 @strawberry.pydantic.input(description="A time before or after.")
-class Time(Input):
+class TimeFilter(Input):
     before_: datetime | None = absent("At this time or before.")
     after_: datetime | None = absent("At this time or after.")
 
 
 @strawberry.pydantic.input(description="A time before or after, or none set.")
-class NullableTime(Time):
+class NullableTimeFilter(TimeFilter):
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="An integer at least or at most.")
-class Range(Input):
+class RangeFilter(Input):
     ge_: int | None = absent("At least this.")
     le_: int | None = absent("At most this.")
 
 
 @strawberry.pydantic.input(description="An integer at least or at most, or none set.")
-class NullableRange(Range):
+class NullableRangeFilter(RangeFilter):
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="A truth value.")
-class Equals(Input):
+class EqualsFilter(Input):
     eq_: bool | None = absent("Equal to this.")
 
 
 @strawberry.pydantic.input(description="Whether something exists.")
-class Exists(Input):
+class ExistsFilter(Input):
     exists_: bool | None = absent("Whether it exists.")
 
 
 @strawberry.pydantic.input(description="Whether something is unset.")
-class IsNull(Input):
+class IsNullFilter(Input):
     operator: Operator = Field(**OPERATOR)
     is_null_: bool | None = absent("Whether it is unset.")
 
 
 @strawberry.pydantic.input(description="A search for words.")
-class Text(Input):
-    query: str = Field(max_length=200, description='Words to find, `"a phrase"`, and `-word` or `!word` for what must not occur.')
+class TextFilter(Input):
+    query: str = Field(
+        max_length=200, description='Words to find, `"a phrase"`, and `-word` or `!word` for what must not occur.'
+    )
 
 
 @strawberry.pydantic.input(description="Who created a row.")
-class Creator(Input):
+class CreatorFilter(Input):
     operator: Operator = Field(**OPERATOR)
     id_: list[Id] | None = absent("Created by one of these ids.")
     type_: list[str] | None = absent("Created by one of these types, such as DEPLOYMENT.")

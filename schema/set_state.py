@@ -4,11 +4,12 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from strawberry import UNSET
 from pydantic import BaseModel, Field
 
 from resolvers.actions import Action, Done, answered
 from resolvers.collection import Row
-from resolvers.fields import belongs_to
+from resolvers.fields import belongs_to, told
 from schema.scalars import Id
 from schema.states import State, StateCreate
 from schema.types import absent
@@ -55,9 +56,19 @@ async def verdicts(done: Done) -> Any:
     return answered(done, "results")
 
 
-STATE: dict[str, tuple[Any, Any, str]] = {"input": (StateCreate, ..., "state"), "force": (bool | None, None, "force")}
+STATE: dict[str, tuple[Any, Any, str]] = {
+    "input": (told(StateCreate, "The proposed state."), ..., "state"),
+    "force": (told(bool | None, "Whether the rules are skipped."), UNSET, "force"),
+}
 
 
 def set_state() -> Action:
     """Declare POST /{runs}/{id}/set_state."""
-    return Action("POST", "/{id}/set_state", verdict, SetStateResult | None, "Propose a state for a run; `force` skips the rules.", STATE)
+    return Action(
+        "POST",
+        "/{id}/set_state",
+        verdict,
+        SetStateResult | None,
+        "Propose a state for a run; `force` skips the rules.",
+        STATE,
+    )

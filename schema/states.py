@@ -7,7 +7,7 @@ import strawberry
 from pydantic import BaseModel, Field
 
 from resolvers.collection import Collection
-from schema.operators import OPERATOR, AnyString, AnyStringExcept, Operator
+from schema.operators import OPERATOR, AnyStringFilter, AnyStringExceptFilter, Operator
 from schema.scalars import Id, OptionalObject, Value
 from schema.types import Input, Node, absent, resource
 
@@ -32,10 +32,14 @@ class _StateDetails(BaseModel):
     scheduled_time: datetime | None = absent("When the run is scheduled to begin.")
     cache_key: str | None = absent("Key of the cached result.")
     cache_expiration: datetime | None = absent("When the cached result expires.")
-    deferred: bool | None = Field(default_factory=lambda: False, description="Whether the task run is executed elsewhere.")
+    deferred: bool | None = Field(
+        default_factory=lambda: False, description="Whether the task run is executed elsewhere."
+    )
     untrackable_result: bool = Field(default_factory=lambda: False, description="Whether the result cannot be tracked.")
     pause_timeout: datetime | None = absent("When a paused run fails if it is not resumed.")
-    pause_reschedule: bool = Field(default_factory=lambda: False, description="Whether a paused run is rescheduled when resumed.")
+    pause_reschedule: bool = Field(
+        default_factory=lambda: False, description="Whether a paused run is rescheduled when resumed."
+    )
     pause_key: str | None = absent("Key that names the pause.")
     run_input_keyset: OptionalObject = absent("Keys of the input that a paused run waits for.")
     refresh_cache: bool | None = absent("Whether a cached result is computed anew.")
@@ -76,27 +80,27 @@ class StateCreate(Input):
 
 
 @strawberry.pydantic.input(description="One of some kinds of state.")
-class AnyStateType(Input):
+class AnyStateTypeFilter(Input):
     any_: list[StateType] | None = absent("One of these.")
 
 
 @strawberry.pydantic.input(description="One of some kinds of state, or none of some.")
-class AnyStateTypeExcept(AnyStateType):
+class AnyStateTypeExceptFilter(AnyStateTypeFilter):
     not_any_: list[StateType] | None = absent("None of these.")
 
 
 @strawberry.pydantic.input(description="The state that a task run is in.")
-class TaskRunState(Input):
+class TaskRunStateFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    type: AnyStateType | None = absent("The kind of state.")
-    name: AnyString | None = absent("The state's name.")
+    type: AnyStateTypeFilter | None = absent("The kind of state.")
+    name: AnyStringFilter | None = absent("The state's name.")
 
 
 @strawberry.pydantic.input(description="The state that a flow run is in.")
-class FlowRunState(Input):
+class FlowRunStateFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    type: AnyStateTypeExcept | None = absent("The kind of state.")
-    name: AnyStringExcept | None = absent("The state's name.")
+    type: AnyStateTypeExceptFilter | None = absent("The kind of state.")
+    name: AnyStringExceptFilter | None = absent("The state's name.")
 
 
 FLOW_RUN_STATES = Collection(

@@ -11,10 +11,20 @@ from resolvers.actions import create, delete, update
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many, listed
 from schema.logs import LOGS
-from schema.operators import OPERATOR, AnyId, Exists, Name, NullableId, NullableTime, Operator, Tags, Time
+from schema.operators import (
+    OPERATOR,
+    AnyIdFilter,
+    ExistsFilter,
+    NameFilter,
+    NullableIdFilter,
+    NullableTimeFilter,
+    Operator,
+    TagsFilter,
+    TimeFilter,
+)
 from schema.scalars import Id, Object, OptionalObject, Value
 from schema.set_state import set_state
-from schema.states import TASK_RUN_STATES, State, StateCreate, StateType, TaskRunState
+from schema.states import TASK_RUN_STATES, State, StateCreate, StateType, TaskRunStateFilter
 from schema.types import Computed, Dated, Input, absent, resource
 
 
@@ -53,14 +63,22 @@ class TaskRun(Dated):
     state_type: StateType | None = absent("The kind of the current state.")
     state_name: str | None = absent("The name of the current state.")
     run_count: int = Field(default_factory=int, description="How often it has been started.")
-    flow_run_run_count: int = Field(default_factory=int, description="How often the flow run had been started when it was.")
+    flow_run_run_count: int = Field(
+        default_factory=int, description="How often the flow run had been started when it was."
+    )
     expected_start_time: datetime | None = absent("When it is expected to start.")
     next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
     start_time: datetime | None = absent("When it started.")
     end_time: datetime | None = absent("When it ended.")
-    total_run_time: float = Field(default_factory=float, description="Seconds that it has been running, up to its last change of state.")
-    estimated_run_time: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it has been running, up to now.")
-    estimated_start_time_delta: Annotated[float, Computed] = Field(default_factory=float, description="Seconds that it is late.")
+    total_run_time: float = Field(
+        default_factory=float, description="Seconds that it has been running, up to its last change of state."
+    )
+    estimated_run_time: Annotated[float, Computed] = Field(
+        default_factory=float, description="Seconds that it has been running, up to now."
+    )
+    estimated_start_time_delta: Annotated[float, Computed] = Field(
+        default_factory=float, description="Seconds that it is late."
+    )
     state: State | None = absent("The current state.")
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that it is part of.")
@@ -71,18 +89,20 @@ class TaskRun(Dated):
 @strawberry.pydantic.input(description="Which task runs.")
 class TaskRunFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyId | None = absent("The run's id.")
-    name: Name | None = absent("The run's name.")
-    tags: Tags | None = absent("The run's tags.")
-    state: TaskRunState | None = absent("The current state.")
-    start_time: NullableTime | None = absent("When it started.")
-    end_time: NullableTime | None = absent("When it ended.")
-    expected_start_time: Time | None = absent("When it is expected to start.")
-    subflow_runs: Exists | None = absent("Whether it stands for a subflow run.")
-    flow_run_id: NullableId | None = absent("The flow run that it is part of.")
+    id: AnyIdFilter | None = absent("The run's id.")
+    name: NameFilter | None = absent("The run's name.")
+    tags: TagsFilter | None = absent("The run's tags.")
+    state: TaskRunStateFilter | None = absent("The current state.")
+    start_time: NullableTimeFilter | None = absent("When it started.")
+    end_time: NullableTimeFilter | None = absent("When it ended.")
+    expected_start_time: TimeFilter | None = absent("When it is expected to start.")
+    subflow_runs: ExistsFilter | None = absent("Whether it stands for a subflow run.")
+    flow_run_id: NullableIdFilter | None = absent("The flow run that it is part of.")
 
 
-@strawberry.enum(description="Orders of task runs. ID_DESC, DURATION_ASC and DURATION_DESC are total; the others leave the order of equal values open.")
+@strawberry.enum(
+    description="Orders of task runs. ID_DESC, DURATION_ASC and DURATION_DESC are total; the others leave the order of equal values open."
+)
 class TaskRunSort(Enum):
     ID_DESC = "ID_DESC"
     EXPECTED_START_TIME_ASC = "EXPECTED_START_TIME_ASC"
@@ -123,4 +143,12 @@ ACTIONS = {
     "delete_task_run": delete(),
     "set_task_run_state": set_state(),
 }
-TASK_RUNS = Collection("task_runs", TaskRun, TaskRunFilter, TaskRunSort, TaskRunSort.ID_DESC, filters="schema.filters.TaskRunFilters", actions=ACTIONS)
+TASK_RUNS = Collection(
+    "task_runs",
+    TaskRun,
+    TaskRunFilter,
+    TaskRunSort,
+    TaskRunSort.ID_DESC,
+    filters="schema.filters.TaskRunFilters",
+    actions=ACTIONS,
+)

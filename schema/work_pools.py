@@ -10,7 +10,7 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyId, AnyString, Operator
+from schema.operators import OPERATOR, AnyIdFilter, AnyStringFilter, Operator
 from schema.scalars import Id, Object, OptionalObject
 from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
 
@@ -51,19 +51,25 @@ class WorkPool(Dated):
     storage_configuration: WorkPoolStorageConfiguration | None = absent("Where code and results are stored.")
     active_slots: Annotated[int | None, Computed] = absent("How many of its runs hold a slot.")
 
-    default_queue = belongs_to("schema.work_queues.WorkQueue", key="default_queue_id", description="Its default work queue.")
+    default_queue = belongs_to(
+        "schema.work_queues.WorkQueue", key="default_queue_id", description="Its default work queue."
+    )
     flow_runs = has_many(FLOW_RUNS, key="work_pool_id", group="work_pools", description="Runs that it hands out.")
     deployments = has_many(
-        DEPLOYMENTS, key="work_pool_name", by="name", group="work_pools", description="Deployments whose runs it hands out."
+        DEPLOYMENTS,
+        key="work_pool_name",
+        by="name",
+        group="work_pools",
+        description="Deployments whose runs it hands out.",
     )
 
 
 @strawberry.pydantic.input(description="Which work pools.")
 class WorkPoolFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyId | None = absent("The work pool's id.")
-    name: AnyString | None = absent("The work pool's name.")
-    type: AnyString | None = absent("The kind of infrastructure.")
+    id: AnyIdFilter | None = absent("The work pool's id.")
+    name: AnyStringFilter | None = absent("The work pool's name.")
+    type: AnyStringFilter | None = absent("The kind of infrastructure.")
 
 
 @strawberry.pydantic.input(description="A work pool to create.")

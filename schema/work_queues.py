@@ -10,14 +10,14 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyId, NamePrefix, Operator
+from schema.operators import OPERATOR, AnyIdFilter, NamePrefixFilter, Operator
 from schema.scalars import Id
 from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
 from schema.work_pools import WorkPoolStatus
 
 
 class _QueueFilter(BaseModel):
-    tags: list[str] | None = absent("Tags of the runs.")
+    tags: list[str] | None = absent("TagsFilter of the runs.")
     deployment_ids: list[Id] | None = absent("Deployments of the runs.")
 
 
@@ -45,8 +45,12 @@ class WorkQueue(Dated):
     status: WorkPoolStatus | None = absent("Whether it hands out runs.")
     active_slots: Annotated[int | None, Computed] = absent("How many of its runs hold a slot.")
 
-    work_pool = belongs_to("schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that it is part of.")
-    flow_runs = has_many(FLOW_RUNS, key="work_queue_id", group="work_pool_queues", description="Runs that it hands out.")
+    work_pool = belongs_to(
+        "schema.work_pools.WorkPool", key="work_pool_id", description="The work pool that it is part of."
+    )
+    flow_runs = has_many(
+        FLOW_RUNS, key="work_queue_id", group="work_pool_queues", description="Runs that it hands out."
+    )
     deployments = has_many(
         DEPLOYMENTS, key="work_queue_id", group="work_pool_queues", description="Deployments whose runs it hands out."
     )
@@ -55,8 +59,8 @@ class WorkQueue(Dated):
 @strawberry.pydantic.input(description="Which work queues.")
 class WorkQueueFilter(Input):
     operator: Operator = Field(**OPERATOR)
-    id: AnyId | None = absent("The work queue's id.")
-    name: NamePrefix | None = absent("The work queue's name.")
+    id: AnyIdFilter | None = absent("The work queue's id.")
+    name: NamePrefixFilter | None = absent("The work queue's name.")
 
 
 class _WorkQueueInput(Input):

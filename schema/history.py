@@ -1,0 +1,64 @@
+"""Histories: how many runs were in which state in each interval of time."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from pydantic import BaseModel, Field
+
+from resolvers.collection import Collection, Row
+from resolvers.context import context_of
+from resolvers.fields import filter_arguments, told, typed
+from resolvers.reading import objects
+from schema.flow_runs import FLOW_RUNS
+from schema.states import StateType
+from schema.task_runs import TASK_RUNS
+
+
+@strawberry.pydantic.type(description="Runs in one state in an interval.")
+class HistoryState(BaseModel):
+    state_type: StateType | None = Field(description="The kind of state.")
+    state_name: str | None = Field(description="The state's name.")
+    count_runs: int | None = Field(description="How many runs.")
+    sum_estimated_run_time: float | None = Field(description="Seconds that they have been running, in all.")
+    sum_estimated_lateness: float | None = Field(description="Seconds that they were late, in all.")
+
+
+@strawberry.pydantic.type(description="Runs in an interval of time, by their expected start.")
+class HistoryInterval(BaseModel):
+    interval_start: datetime | None = Field(description="When the interval begins.")
+    interval_end: datetime | None = Field(description="When the interval ends.")
+    states: list[HistoryState] = Field(default_factory=list, description="The runs by state.")
+
+
+def history(collection: Collection, *, groups: dict[str, str]) -> Any:
+    """Make the root field of a history: POST /{runs}/history, at most 500 intervals of at least a second.
+
+    `groups` maps the names of groups in a filter to those that this route has instead.
+    """
+    path = f"/{collection.name}/history"
+
+    async def resolve(info: strawberry.Info, **arguments: Any) -> list[Row]:
+        asked = {groups.get(name, name): group for name, group in collection.body(arguments.get("filter")).items()}
+        body = {
+            "history_start": arguments["history_start"].isoformat(),
+            "history_end": arguments["history_end"].isoformat(),
+            "history_interval_seconds": arguments["history_interval_seconds"],
+            **asked,
+        }
+        return objects(await context_of(info).rest.read("POST", path, body), path)
+
+    times = {
+        "history_start": (told(datetime, "When the first interval begins."), ...),
+        "history_end": (told(datetime, "When the last interval ends."), ...),
+        "history_interval_seconds": (told(float, "Seconds in an interval."), ...),
+    }
+    return strawberry.field(
+        resolver=typed(resolve, {**times, **filter_arguments(collection)}),
+        graphql_type=list[HistoryInterval] | None,
+        description=f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",
+    )
+
+
+flow_run_history = history(FLOW_RUNS, groups={"work_pool_queues": "work_queues"})
+task_run_history = history(TASK_RUNS, groups={})
