@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
-from strawberry import UNSET
 from pydantic import BaseModel
+from strawberry import UNSET
 
 from resolvers.collection import Collection, Row
 from resolvers.context import Context, context_of
@@ -91,7 +91,7 @@ async def row(done: Done) -> Row:
 async def changed(done: Done) -> Any:
     """Return the row that was changed; REST answers nothing, so it is read where more than its id is selected."""
     key = id_argument("id", done.arguments["id"])
-    if fields(done.info._raw_info) <= {"id", "__typename"}:  # noqa: SLF001  Strawberry has no public way to the document
+    if fields(done.info) <= {"id", "__typename"}:
         return {"id": key}
     return await done.context.loaders.by(done.collection).read(key)
 

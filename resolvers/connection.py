@@ -16,6 +16,13 @@ from resolvers.errors import BadUserInput
 from resolvers.reading import Slice
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def described(description: str) -> Callable[[F], F]:
+    """Make a method a field with a description, its type kept."""
+    decorator: Callable[[F], F] = strawberry.field(description=description)
+    return decorator
 
 
 @dataclass
@@ -62,19 +69,19 @@ class PageInfo:
     read: strawberry.Private[Read]
     found: strawberry.Private[Slice]
 
-    @strawberry.field(description="Whether rows follow this page.")
+    @described("Whether rows follow this page.")
     async def has_next_page(self) -> bool:
         return self.found.more if self.found.more is not None else await self.read.more()
 
-    @strawberry.field(description="Whether rows precede this page.")
+    @described("Whether rows precede this page.")
     def has_previous_page(self) -> bool:
         return self.read.offset > 0
 
-    @strawberry.field(description="Cursor of the first row of this page.")
+    @described("Cursor of the first row of this page.")
     def start_cursor(self) -> str | None:
         return self.read.cursor(0) if self.found.rows else None
 
-    @strawberry.field(description="Cursor of the last row of this page: the `after` of the next.")
+    @described("Cursor of the last row of this page: the `after` of the next.")
     def end_cursor(self) -> str | None:
         return self.read.cursor(len(self.found.rows) - 1) if self.found.rows else None
 
@@ -89,16 +96,16 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     read: strawberry.Private[Read]
 
-    @strawberry.field(description="The rows.")
+    @described("The rows.")
     async def nodes(self) -> list[T | None]:
         return (await self.read.slice()).rows  # type: ignore[return-value]  # rows are dicts that stand for T
 
-    @strawberry.field(description="The rows with their cursors.")
+    @described("The rows with their cursors.")
     async def edges(self) -> list[Edge[T]]:
         rows: list[Any] = (await self.read.slice()).rows
         return [Edge(node=row, cursor=self.read.cursor(index)) for index, row in enumerate(rows)]
 
-    @strawberry.field(description="Where this page stands among all rows.")
+    @described("Where this page stands among all rows.")
     async def page_info(self) -> PageInfo:
         return PageInfo(read=self.read, found=await self.read.slice())
 

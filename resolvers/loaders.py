@@ -108,7 +108,7 @@ async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: 
     }
 
 
-async def lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, list[Row]]:
+async def lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, Any]:
     """Read the whole list of each parent, at once: the collection's route `listed`."""
     paths = [fill(collection.listed or "", parent) for parent in parents]
     answers = await _settled(loaders.rest.read("GET", path) for path in paths)
@@ -200,7 +200,7 @@ async def _counted(loaders: Loaders, many: Many, relation: HasMany, parents: lis
     if len(parents) < 2:
         return None
     try:
-        if many.unless and whole(await _standing_in(loaders, many, relation, parents), many.path):
+        if many.unless and await _left_out(loaders, relation.group or "", many.unless, parents):
             return None
         answer = await loaders.rest.read("POST", many.path, {many.ids: parents})
     except NotFound:
@@ -208,7 +208,7 @@ async def _counted(loaders: Loaders, many: Many, relation: HasMany, parents: lis
     return answer if isinstance(answer, dict) else None
 
 
-async def _standing_in(loaders: Loaders, many: Many, relation: HasMany, parents: list[str]) -> Any:
-    """Count the rows that the route leaves out."""
-    group = relation.group
-    return await loaders.rest.read("POST", f"/{group}/count", {group: {many.unless: {"any_": parents}}})
+async def _left_out(loaders: Loaders, group: str, leaf: str, parents: list[str]) -> int:
+    """Count the rows whose stand-ins a counting route leaves out."""
+    path = f"/{group}/count"
+    return whole(await loaders.rest.read("POST", path, {group: {leaf: {"any_": parents}}}), path)

@@ -1,7 +1,7 @@
 """The schema: its roots made of the table of collections, its scalars and names."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,7 +13,6 @@ from strawberry.types.field import StrawberryField
 
 from resolvers import fields
 from resolvers.actions import action_field
-from resolvers.collection import Row
 from resolvers.context import context_of
 from resolvers.ids import id_argument
 from resolvers.nodes import find
@@ -35,9 +34,10 @@ def value_of(row: Any, key: str) -> Any:
     graphql_type=Node | None,
 )
 async def node(
-    info: strawberry.Info, id: Annotated[strawberry.ID, strawberry.argument(description="The row's id.")]
+    info: strawberry.Info,
+    id: Annotated[strawberry.ID, strawberry.argument(description="The row's id.")],  # noqa: A002  the argument of Relay
 ) -> Any:
-    return await find(context_of(info), id_argument("id", id), types(info._raw_info))
+    return await find(context_of(info), id_argument("id", id), types(info))
 
 
 @strawberry.field(
@@ -47,8 +47,8 @@ async def node(
 async def nodes(
     info: strawberry.Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="The rows' ids.")]
 ) -> Any:
-    asked = types(info._raw_info)
-    return await asyncio.gather(*(find(context_of(info), id_argument("ids", id), asked) for id in ids))
+    asked = types(info)
+    return await asyncio.gather(*(find(context_of(info), id_argument("ids", each), asked) for each in ids))
 
 
 def queries() -> dict[str, Any]:

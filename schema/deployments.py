@@ -13,7 +13,6 @@ from resolvers.fields import belongs_to, has_many
 from resolvers.reading import rows_of
 from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun, FlowRunPolicyInput
 from schema.operators import (
-    OPERATOR,
     AnyIdExceptFilter,
     AnyStringFilter,
     AnyTagsFilter,
@@ -22,6 +21,7 @@ from schema.operators import (
     NameFilter,
     NullableRangeFilter,
     Operator,
+    combined,
 )
 from schema.scalars import Id, Object, Objects, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
@@ -137,7 +137,7 @@ class Deployment(Dated):
 
 @strawberry.pydantic.input(description="Which deployments.")
 class DeploymentFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdExceptFilter | None = absent("The deployment's id.")
     name: NameFilter | None = absent("The deployment's name.")
     flow_or_deployment_name: LikeFilter | None = absent("The deployment's name or its flow's.")

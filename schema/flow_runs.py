@@ -11,13 +11,13 @@ from strawberry.scalars import JSON
 
 from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import Many, Via, belongs_to, has_many, listed, told
+from resolvers.fields import belongs_to, has_many, listed, told
+from resolvers.relations import Many, Via
 from schema.logs import LOGS
 from schema.operators import (
-    OPERATOR,
     AnyIdExceptFilter,
-    AnyStringFilter,
     AnyStringExceptFilter,
+    AnyStringFilter,
     AnyTagsFilter,
     CombinedIdFilter,
     CreatorFilter,
@@ -27,6 +27,7 @@ from schema.operators import (
     NullableTimeFilter,
     Operator,
     TimeFilter,
+    combined,
 )
 from schema.scalars import Id, Object, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
@@ -72,7 +73,7 @@ class FlowRunPolicyInput(_FlowRunPolicy, Input):
 
 @strawberry.pydantic.input(description="Which flow runs.")
 class FlowRunFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdExceptFilter | None = absent("The run's id.")
     name: NameFilter | None = absent("The run's name.")
     tags: AnyTagsFilter | None = absent("The run's tags.")

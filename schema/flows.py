@@ -7,10 +7,11 @@ from pydantic import Field
 
 from resolvers.actions import bulk_delete, create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import Many, has_many
+from resolvers.fields import has_many
+from resolvers.relations import Many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyIdExceptFilter, IsNullFilter, NameFilter, Operator, TagsFilter
+from schema.operators import AnyIdExceptFilter, IsNullFilter, NameFilter, Operator, TagsFilter, combined
 from schema.scalars import OptionalObject
 from schema.types import NAME_PATTERN, Dated, Input, absent, resource
 
@@ -33,7 +34,7 @@ class Flow(Dated):
 
 @strawberry.pydantic.input(description="Which flows.")
 class FlowFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdExceptFilter | None = absent("The flow's id.")
     deployment: IsNullFilter | None = absent("Whether the flow has no deployment.")
     name: NameFilter | None = absent("The flow's name.")

@@ -9,7 +9,7 @@ from pydantic import Field
 from resolvers.actions import Action, Done, given_input
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to
-from schema.operators import OPERATOR, AnyIdFilter, AnyIdOrNullFilter, Operator, RangeFilter, TextFilter, TimeFilter
+from schema.operators import AnyIdFilter, AnyIdOrNullFilter, Operator, RangeFilter, TextFilter, TimeFilter, combined
 from schema.scalars import Id
 from schema.types import Detached, Input, absent, resource
 
@@ -29,7 +29,7 @@ class Log(Detached):
 
 @strawberry.pydantic.input(description="Which logs.")
 class LogFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     level: RangeFilter | None = absent("The level as a number.")
     timestamp: TimeFilter | None = absent("When it was logged.")
     flow_run_id: AnyIdFilter | None = absent("The flow run that logged it.")

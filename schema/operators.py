@@ -5,6 +5,7 @@ Prefect's 74 leaf filters have 26 shapes; a filter's field names its shape and n
 
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 import strawberry
 from pydantic import Field
@@ -19,10 +20,12 @@ class Operator(Enum):
     OR = "or_"
 
 
-OPERATOR = {
-    "default_factory": lambda: Operator.AND,
-    "description": "How the conditions of this filter are combined; AND by default.",
-}
+def combined() -> Any:
+    """Declare the field that combines a filter's conditions."""
+    return Field(
+        default_factory=lambda: Operator.AND,
+        description="How the conditions of this filter are combined; AND by default.",
+    )
 
 
 @strawberry.pydantic.input(description="One of some ids.")
@@ -44,7 +47,7 @@ class AnyIdOrNullFilter(Input):
 
 @strawberry.pydantic.input(description="One of some ids, combined by an operator.")
 class CombinedIdFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     any_: list[Id] | None = absent("One of these.")
 
 
@@ -65,7 +68,7 @@ class AnyStringExceptFilter(AnyStringFilter):
 
 @strawberry.pydantic.input(description="One of some strings, or none set, combined by an operator.")
 class NullableStringFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     any_: list[str] | None = absent("One of these.")
     is_null_: bool | None = absent("Whether it is unset.")
 
@@ -87,7 +90,7 @@ class LikeFilter(Input):
 
 @strawberry.pydantic.input(description="The tags that a row has.")
 class TagsFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     all_: list[str] | None = absent("All of these.")
     is_null_: bool | None = absent("Whether there are no tags.")
 
@@ -131,7 +134,7 @@ class ExistsFilter(Input):
 
 @strawberry.pydantic.input(description="Whether something is unset.")
 class IsNullFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     is_null_: bool | None = absent("Whether it is unset.")
 
 
@@ -144,7 +147,7 @@ class TextFilter(Input):
 
 @strawberry.pydantic.input(description="Who created a row.")
 class CreatorFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id_: list[Id] | None = absent("Created by one of these ids.")
     type_: list[str] | None = absent("Created by one of these types, such as DEPLOYMENT.")
     is_null_: bool | None = absent("Whether the creator is unknown.")

@@ -4,8 +4,8 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from strawberry import UNSET
 from pydantic import BaseModel, Field
+from strawberry import UNSET
 
 from resolvers.actions import Action, Done, answered
 from resolvers.collection import Row

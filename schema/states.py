@@ -7,7 +7,7 @@ import strawberry
 from pydantic import BaseModel, Field
 
 from resolvers.collection import Collection
-from schema.operators import OPERATOR, AnyStringFilter, AnyStringExceptFilter, Operator
+from schema.operators import AnyStringExceptFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, OptionalObject, Value
 from schema.types import Input, Node, absent, resource
 
@@ -91,14 +91,14 @@ class AnyStateTypeExceptFilter(AnyStateTypeFilter):
 
 @strawberry.pydantic.input(description="The state that a task run is in.")
 class TaskRunStateFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     type: AnyStateTypeFilter | None = absent("The kind of state.")
     name: AnyStringFilter | None = absent("The state's name.")
 
 
 @strawberry.pydantic.input(description="The state that a flow run is in.")
 class FlowRunStateFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     type: AnyStateTypeExceptFilter | None = absent("The kind of state.")
     name: AnyStringExceptFilter | None = absent("The state's name.")
 

@@ -12,7 +12,6 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many, listed
 from schema.logs import LOGS
 from schema.operators import (
-    OPERATOR,
     AnyIdFilter,
     ExistsFilter,
     NameFilter,
@@ -21,6 +20,7 @@ from schema.operators import (
     Operator,
     TagsFilter,
     TimeFilter,
+    combined,
 )
 from schema.scalars import Id, Object, OptionalObject, Value
 from schema.set_state import set_state
@@ -88,7 +88,7 @@ class TaskRun(Dated):
 
 @strawberry.pydantic.input(description="Which task runs.")
 class TaskRunFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdFilter | None = absent("The run's id.")
     name: NameFilter | None = absent("The run's name.")
     tags: TagsFilter | None = absent("The run's tags.")

@@ -31,7 +31,7 @@ class Node(BaseModel):
     id: Id = Field(description="The row's UUID.")
 
     @classmethod
-    def is_type_of(cls, row: Any, _info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, row: Any, _info: GraphQLResolveInfo[Any]) -> bool:
         """Tell whether a row is of this type: `node` and `_entities` write the type's name into it."""
         return bool(row.get("__typename", cls.__name__) == cls.__name__)
 

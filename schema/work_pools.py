@@ -10,7 +10,7 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyIdFilter, AnyStringFilter, Operator
+from schema.operators import AnyIdFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, Object, OptionalObject
 from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
 
@@ -66,7 +66,7 @@ class WorkPool(Dated):
 
 @strawberry.pydantic.input(description="Which work pools.")
 class WorkPoolFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdFilter | None = absent("The work pool's id.")
     name: AnyStringFilter | None = absent("The work pool's name.")
     type: AnyStringFilter | None = absent("The kind of infrastructure.")

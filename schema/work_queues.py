@@ -10,7 +10,7 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
-from schema.operators import OPERATOR, AnyIdFilter, NamePrefixFilter, Operator
+from schema.operators import AnyIdFilter, NamePrefixFilter, Operator, combined
 from schema.scalars import Id
 from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
 from schema.work_pools import WorkPoolStatus
@@ -58,7 +58,7 @@ class WorkQueue(Dated):
 
 @strawberry.pydantic.input(description="Which work queues.")
 class WorkQueueFilter(Input):
-    operator: Operator = Field(**OPERATOR)
+    operator: Operator = combined()
     id: AnyIdFilter | None = absent("The work queue's id.")
     name: NamePrefixFilter | None = absent("The work queue's name.")
 
