@@ -5,11 +5,12 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 import strawberry
-from graphql import OperationDefinitionNode, parse
+from graphql import OperationDefinitionNode, build_schema, parse, validate
 from playwright.async_api import Page as BrowserPage
 from playwright.async_api import expect
 from starlette.applications import Starlette
@@ -124,6 +125,13 @@ def test_examples_are_five_documents_that_say_what_they_show():
         "CreateFlow",
     ]
     assert all(tab["query"].startswith("# ") for tab in tabs)
+
+
+def test_examples_are_valid_in_the_schema():
+    schema = build_schema(
+        (Path(__file__).parents[3] / "schema" / "schema.graphql").read_text("utf-8"), assume_valid_sdl=True
+    )
+    assert [error.message for tab in examples(NOW) for error in validate(schema, parse(tab["query"]))] == []
 
 
 def test_examples_variables_are_those_of_their_operations():
