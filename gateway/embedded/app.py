@@ -1,0 +1,66 @@
+"""The embedded server, assembled: a Prefect REST API over a database of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from gateway.embedded import named_reads, reads, server_reads
+from gateway.embedded.database import open_database
+from gateway.embedded.failures import add_failures
+from gateway.embedded.tables import METADATA
+from gateway.settings import Settings
+from resolvers.collection import Collection
+from schema import COLLECTIONS
+
+RUNS = frozenset({"flow_runs", "task_runs"})
+STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
+
+
+def create_app(database_url: str | None = None) -> FastAPI:
+    """Make a server that speaks the REST API of Prefect 3.9 (https://docs.prefect.io/v3/api-ref/rest-api).
+
+    Its lifespan opens the database at the URL (`PREFECT_GRAPHQL_DATABASE_URL` where none is given), makes missing tables
+    and closes it at the end; a DatabaseError says why it can't be opened.
+    """
+    url = database_url or Settings().database_url  # type: ignore[call-arg]  # every setting has a default
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database = await open_database(url, METADATA)
+        try:
+            yield
+        finally:
+            await app.state.database.close()
+
+    app = FastAPI(
+        title="Prefect REST API, embedded in prefect-graphql",
+        version=version("prefect-graphql"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    add_failures(app)
+    for collection in COLLECTIONS:
+        app.include_router(_reads(collection))
+    for router in (named_reads.router, server_reads.router):
+        app.include_router(router)
+    return app
+
+
+def _reads(collection: Collection) -> APIRouter:
+    router = APIRouter(prefix=f"/{collection.name}", tags=[collection.name])
+    if collection.filter:
+        reads.add_filter(router, collection)
+    if collection.countable:
+        reads.add_count(router, collection)
+    if collection.filters:
+        reads.add_paginate(router, collection)
+    if collection.name in reads.NOT_FOUND:
+        reads.add_item(router, collection)
+    if collection.name in RUNS:
+        reads.add_history(router, collection)
+    if collection.name in STATES:
+        reads.add_states(router, collection, STATES[collection.name])
+    return router

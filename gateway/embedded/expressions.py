@@ -1,0 +1,126 @@
+"""The few expressions that SQLite and PostgreSQL spell differently."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, bindparam, case, func, literal, type_coerce
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import Boolean, Text
+
+from gateway.embedded.types import TextList
+
+
+class _Truth(FunctionElement[bool]):
+    """A condition, spelled in parentheses."""
+
+    type = Boolean()
+
+    def self_group(self, against: OperatorType | None = None) -> "_Truth":  # noqa: ARG002 (SQLAlchemy's signature)
+        """Stand as it is: SQLAlchemy would write `= 1` behind it in SQLite, and no index could serve it."""
+        return self
+
+
+class _OfList(_Truth):
+    """A condition on a column and a list of strings, which is one parameter of any length."""
+
+    def __init__(self, column: ColumnElement[Any], values: Sequence[str]) -> None:
+        super().__init__(column, bindparam(None, list(values), TextList(), unique=True))
+
+
+class member(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
+    """The column's text is one of the values."""
+
+    inherit_cache = True
+
+
+class has_any(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
+    """The column's list has at least one of the values."""
+
+    inherit_cache = True
+
+
+class has_all(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
+    """The column's list has all of the values."""
+
+    inherit_cache = True
+
+
+class like(_Truth):  # noqa: N801 (reads as the function that it is in SQL)
+    """The column's text fits a pattern, the case of a to z ignored; `%` and `_` are wildcards and nothing escapes them."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], pattern: str) -> None:
+        super().__init__(column, literal(pattern, Text()))
+
+
+class greatest(FunctionElement[int]):  # noqa: N801 (reads as the function that it is in SQL)
+    """The greater of two integers."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class nulls_low(FunctionElement[Any]):  # noqa: N801 (reads as the function that it is in SQL)
+    """A key of an index in which null is below every value, as in SQLite."""
+
+    inherit_cache = True
+
+
+SPELLINGS: tuple[tuple[type[FunctionElement[Any]], str, str], ...] = (
+    (member, "({0} IN (SELECT value FROM json_each({1})))", "({0} = ANY ({1}))"),
+    (
+        has_any,
+        "(EXISTS (SELECT 1 FROM json_each({0}) AS tag WHERE tag.value IN (SELECT value FROM json_each({1}))))",
+        "({0} ?| {1})",
+    ),
+    (
+        has_all,
+        "(NOT EXISTS (SELECT 1 FROM json_each({1}) AS tag WHERE tag.value NOT IN (SELECT value FROM json_each({0}))))",
+        "({0} ?& {1})",
+    ),
+    (like, "(lower({0}) LIKE lower({1}))", "({0} ILIKE {1} ESCAPE '')"),
+    (greatest, "max({0}, {1})", "greatest({0}, {1})"),
+    (nulls_low, "{0}", "{0} NULLS FIRST"),
+)
+
+
+def _spell(element: type[FunctionElement[Any]], dialect: str, template: str) -> None:
+    @compiles(element, dialect)
+    def _compile(expression: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+        return template.format(*(compiler.process(part, **options) for part in expression.clauses))
+
+
+for _element, _sqlite, _postgres in SPELLINGS:
+    _spell(_element, "sqlite", _sqlite)
+    _spell(_element, "postgresql", _postgres)
+
+
+def start(runs: FromClause) -> ColumnElement[Any]:
+    """Return when a run started, or is expected to start."""
+    return func.coalesce(runs.c.start_time, runs.c.expected_start_time)
+
+
+def _integer(column: ColumnElement[Any]) -> ColumnElement[int]:
+    return type_coerce(column, BigInteger)
+
+
+def estimated_run_time(runs: FromClause, now: int) -> ColumnElement[int]:
+    """Return the microseconds that a run has been running until now, which is microseconds since the epoch."""
+    total = _integer(runs.c.total_run_time)
+    running = total + literal(now, BigInteger) - _integer(runs.c.state_timestamp)
+    return case((runs.c.state_type == "RUNNING", running), else_=total)
+
+
+def estimated_lateness(runs: FromClause, now: int, terminal: Sequence[str]) -> ColumnElement[int]:
+    """Return the microseconds that a run started late, or is late by now if it has not started and may yet."""
+    expected, started = _integer(runs.c.expected_start_time), _integer(runs.c.start_time)
+    late = started.is_(None) & runs.c.state_type.not_in(terminal) & (expected < literal(now, BigInteger))
+    return case(
+        (started > expected, started - expected),
+        (late, literal(now, BigInteger) - expected),
+        else_=literal(0, BigInteger),
+    )

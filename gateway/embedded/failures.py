@@ -1,0 +1,47 @@
+"""What a client is told when a request fails, in the shapes that Prefect's server gives it."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+
+from gateway.embedded.database import DatabaseError
+
+log = logging.getLogger(__name__)
+
+CONFLICT = "Data integrity conflict. This usually means a unique or foreign key constraint was violated. See server logs for details."
+
+
+def add_failures(app: FastAPI) -> None:
+    """Let the app answer failures."""
+    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]  # called with that exception only
+    app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(DatabaseError, _unavailable)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    content = {
+        "exception_message": "Invalid request received.",
+        "exception_detail": error.errors(),
+        "request_body": error.body,
+    }
+    return JSONResponse(jsonable_encoder(content), 422)
+
+
+async def _conflict(request: Request, error: Exception) -> JSONResponse:
+    log.warning("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse({"detail": CONFLICT}, 409)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse({"exception_message": "Service Unavailable"}, 503)
+
+
+async def _defect(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"exception_message": "Internal Server Error"}, 500)

@@ -1,0 +1,119 @@
+"""Queries over collections: related groups of a body to one condition, orders, pages and counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, FromClause, Select, exists, func, select
+
+from gateway.embedded.expressions import estimated_run_time, start
+from gateway.embedded.filters import Condition, condition
+from gateway.embedded.tables import TABLES
+from gateway.embedded.types import microseconds
+
+Groups = Mapping[str, BaseModel | None]
+"""The filter groups of a body: by the name of the group, `flow_runs`."""
+
+
+@dataclass(frozen=True)
+class Related:
+    """A collection on the way from another, with what is reached through it.
+
+    `group` names it in a body. Its rows refer to ours by `key` if `many`, else ours to its.
+    """
+
+    group: str
+    key: str
+    many: bool = False
+    through: tuple["Related", ...] = ()
+
+    @property
+    def table(self) -> FromClause:
+        return TABLES["work_queues" if self.group == "work_pool_queues" else self.group]
+
+
+_FLOW = Related("flows", "flow_id")
+_QUEUE = Related("work_pool_queues", "work_queue_id", through=(Related("work_pools", "work_pool_id"),))
+_DEPLOYMENT = Related("deployments", "deployment_id")
+_TASK_RUNS = Related("task_runs", "flow_run_id", many=True)
+
+# What Prefect joins before it asks whether there is one: groups on one path mean the same row on the way.
+RELATED: dict[str, tuple[Related, ...]] = {
+    "flows": (
+        Related("deployments", "flow_id", many=True, through=(_QUEUE,)),
+        Related("flow_runs", "flow_id", many=True, through=(_TASK_RUNS,)),
+    ),
+    "flow_runs": (_DEPLOYMENT, _QUEUE, _FLOW, _TASK_RUNS),
+    "task_runs": (Related("flow_runs", "flow_run_id", through=(_FLOW, _DEPLOYMENT, _QUEUE)),),
+    "deployments": (
+        _FLOW,
+        Related("flow_runs", "deployment_id", many=True, through=(_TASK_RUNS,)),
+        _QUEUE,
+    ),
+}
+
+# Collections whose REST routes take no sort.
+ORDER = {
+    "work_pools": "NAME_ASC",
+    "work_queues": "NAME_ASC",
+    "flow_run_states": "TIMESTAMP_ASC",
+    "task_run_states": "TIMESTAMP_ASC",
+}
+
+
+def conditions(collection: str, groups: Groups) -> list[Condition]:
+    """Return the conditions that the groups of a body put on a collection, all of which must hold."""
+    own = groups.get(collection)
+    parts = [] if own is None else [condition(collection, own)]
+    return parts + _related(TABLES[collection], RELATED.get(collection, ()), groups)
+
+
+def _related(table: FromClause, related: tuple[Related, ...], groups: Groups) -> list[Condition]:
+    return [part for one in related if (part := _one_related(table, one, groups)) is not None]
+
+
+def _one_related(table: FromClause, related: Related, groups: Groups) -> Condition | None:
+    group, target = groups.get(related.group), related.table
+    inner = [] if group is None else [condition(target.name, group)]  # type: ignore[attr-defined]  # it is a Table
+    inner += _related(target, related.through, groups)
+    if not inner:
+        return None
+    if related.many:
+        return exists(select(1).where(target.c[related.key] == table.c.id, *inner))
+    return table.c[related.key].in_(select(target.c.id).where(*inner))
+
+
+def order(collection: str, sort: str | None = None) -> list[ColumnElement[Any]]:
+    """Return the order that a sort names, closed by the id; nulls come first ascending and last descending."""
+    table = TABLES[collection]
+    name, _, direction = (sort or ORDER[collection]).rpartition("_")
+    if name == "DURATION":
+        duration = estimated_run_time(table, microseconds(datetime.now(UTC)))
+        return [
+            _directed(duration, direction),
+            _directed(table.c.expected_start_time, "DESC"),
+            _directed(table.c.id, "DESC"),
+        ]
+    key = start(table) if (collection, name) == ("flow_runs", "START_TIME") else table.c[name.lower()]
+    keys = [key] if key is table.c.id else [key, table.c.id]
+    return [_directed(key, direction) for key in keys]
+
+
+def _directed(key: ColumnElement[Any], direction: str) -> ColumnElement[Any]:
+    return key.asc().nulls_first() if direction == "ASC" else key.desc().nulls_last()
+
+
+def page(collection: str, groups: Groups, sort: Enum | None, limit: int, offset: int) -> Select[Any]:
+    """Select a page of rows."""
+    ordered = order(collection, sort.value if sort else None)
+    return (
+        select(TABLES[collection]).where(*conditions(collection, groups)).order_by(*ordered).limit(limit).offset(offset)
+    )
+
+
+def count(collection: str, groups: Groups) -> Select[Any]:
+    """Count rows."""
+    return select(func.count()).select_from(TABLES[collection]).where(*conditions(collection, groups))

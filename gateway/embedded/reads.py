@@ -1,0 +1,138 @@
+"""The routes that read a collection, the same for each: /filter, /count, /paginate, by id, histories and states."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from sqlalchemy import Connection, select
+
+from gateway.embedded.bodies import Body, History, NumberedPage, Page, Paginated, body, groups_of, page_limit, sort_of
+from gateway.embedded.database import Database
+from gateway.embedded.history import read_history
+from gateway.embedded.queries import count, order, page
+from gateway.embedded.rows import Row, dump, read_row, read_rows
+from gateway.embedded.tables import TABLES
+from resolvers.collection import Collection
+from schema.history import HistoryInterval
+
+NOT_FOUND = {
+    "flows": "Flow not found",
+    "flow_runs": "Flow run not found",
+    "task_runs": "Task not found",
+    "deployments": "Deployment not found",
+    "flow_run_states": "Flow run state not found",
+    "task_run_states": "Flow run state not found",
+    "work_queues": "work queue not found",
+}
+
+Answer = dict[int | str, dict[str, Any]]
+MISSING: Answer = {404: {"description": "Not found"}}
+
+
+class JSON(Response):
+    """A response of JSON that is written already."""
+
+    media_type = "application/json"
+
+
+def database_of(request: Request) -> Database:
+    """Return the database that the app has open."""
+    database: Database = request.app.state.database
+    return database
+
+
+def found(row: Row | None, detail: str) -> Row:
+    """Return a row, or raise the 404 of its collection."""
+    if row is None:
+        raise HTTPException(404, detail)
+    return row
+
+
+def add_filter(router: APIRouter, collection: Collection) -> None:
+    """POST /filter: a page of rows."""
+    name, default = collection.name, collection.default_sort
+    FilterBody = body(collection, "Query", Page, groups_of(collection) | sort_of(collection))  # noqa: N806 (a class)
+
+    @router.post("/filter", response_model=list[collection.row], summary=f"Read {name}")  # type: ignore[name-defined]  # a variable
+    async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
+        query = query or FilterBody()
+        limit = page_limit(query.limit)
+        statement = page(name, query.groups, getattr(query, "sort", None) or default, limit, query.offset or 0)
+        return JSON(await database_of(request).read(lambda connection: dump(read_rows(connection, name, statement))))
+
+
+def add_count(router: APIRouter, collection: Collection) -> None:
+    """POST /count: how many rows."""
+    name = collection.name
+    CountBody = body(collection, "CountQuery", Body, groups_of(collection))  # noqa: N806 (a class)
+
+    @router.post("/count", response_model=int, summary=f"Count {name}")
+    async def read(request: Request, query: CountBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
+        query = query or CountBody()
+        statement = count(name, query.groups)
+        return JSON(dump(await database_of(request).read(lambda connection: connection.scalar(statement))))
+
+
+def add_paginate(router: APIRouter, collection: Collection) -> None:
+    """POST /paginate: a numbered page of rows."""
+    name, default = collection.name, collection.default_sort
+    PageBody = body(collection, "PageQuery", NumberedPage, groups_of(collection) | sort_of(collection))  # noqa: N806 (a class)
+
+    @router.post("/paginate", response_model=Paginated[collection.row], summary=f"Read a page of {name}")  # type: ignore[name-defined]  # a variable
+    async def read(request: Request, query: PageBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
+        query = query or PageBody()
+        limit, number = page_limit(query.limit), query.page or 1
+        rows = page(name, query.groups, query.sort or default, limit, (number - 1) * limit)
+        total = count(name, query.groups)
+
+        def run(connection: Connection) -> bytes:
+            counted: int = connection.scalar(total)
+            pages = -(-counted // limit) if limit else 0
+            results = read_rows(connection, name, rows)
+            return dump({"results": results, "count": counted, "limit": limit, "pages": pages, "page": number})
+
+        return JSON(await database_of(request).read(run))
+
+
+def add_item(router: APIRouter, collection: Collection) -> None:
+    """GET /{id}: one row."""
+    name, key = collection.name, TABLES[collection.name].c.id
+
+    @router.get("/{id:uuid}", response_model=collection.row, responses=MISSING, summary=f"Read one of {name}")
+    async def read(request: Request, id: UUID) -> Response:  # noqa: A002 (the parameter's name in the API)
+        row = await database_of(request).read(lambda connection: read_row(connection, name, key == str(id)))
+        return JSON(dump(found(row, NOT_FOUND[name])))
+
+
+def add_history(router: APIRouter, collection: Collection) -> None:
+    """POST /history: runs by state and time."""
+    name, groups = collection.name, groups_of(collection)
+    if "work_pool_queues" in groups:
+        groups["work_queues"] = groups.pop("work_pool_queues")
+    HistoryBody = body(collection, "HistoryQuery", History, groups)  # noqa: N806 (a class)
+
+    @router.post("/history", response_model=list[HistoryInterval], summary=f"Count {name} by state and time")
+    async def read(request: Request, query: HistoryBody) -> Response:  # type: ignore[valid-type]  # made above
+        asked: Any = query
+        if asked.history_interval_seconds < 1:
+            raise HTTPException(422, "History interval must not be less than 1 second.")
+        given = {
+            "work_pool_queues" if group == "work_queues" else group: value for group, value in asked.groups.items()
+        }
+        span = (asked.history_start, asked.history_end, timedelta(seconds=asked.history_interval_seconds))
+        return JSON(
+            await database_of(request).read(
+                lambda connection: dump(read_history(connection, name, given, *span, datetime.now(UTC)))
+            )
+        )
+
+
+def add_states(router: APIRouter, collection: Collection, run_id: str) -> None:
+    """GET /?flow_run_id=: the states of a run, in order of time."""
+    name, table = collection.name, TABLES[collection.name]
+
+    @router.get("/", response_model=list[collection.row], summary="Read the states of a run")  # type: ignore[name-defined]  # a variable
+    async def read(request: Request, run: Annotated[UUID, Query(alias=run_id)]) -> Response:
+        statement = select(table).where(table.c[run_id] == str(run)).order_by(*order(name))
+        return JSON(await database_of(request).read(lambda connection: dump(read_rows(connection, name, statement))))

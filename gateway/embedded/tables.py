@@ -1,0 +1,25 @@
+"""The tables: one for each collection, and the few that its rows are put together from."""
+
+from pydantic import BaseModel
+from sqlalchemy import MetaData, Table
+
+from gateway.embedded.columns import columns
+from gateway.embedded.indexes import add_indexes
+from schema import COLLECTIONS
+from schema.deployments import GlobalConcurrencyLimit
+from schema.schedules import DeploymentSchedule
+
+METADATA = MetaData()
+
+
+def _table(name: str, row: type[BaseModel]) -> Table:
+    table = Table(name, METADATA, *columns(name, row))
+    add_indexes(table)
+    return table
+
+
+TABLES = {collection.name: _table(collection.name, collection.row) for collection in COLLECTIONS}
+"""The table of each collection, by the collection's name."""
+
+DEPLOYMENT_SCHEDULES = _table("deployment_schedules", DeploymentSchedule)
+CONCURRENCY_LIMITS = _table("concurrency_limits_v2", GlobalConcurrencyLimit)
