@@ -1,11 +1,11 @@
 """What a collection of the REST API is: rows, a filter, a sort, and how they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cache
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import strawberry
 from pydantic import BaseModel
@@ -49,16 +49,6 @@ class Collection:
         """Let relations that name the row type find the collection."""
         DECLARED.append(self)
 
-    @cached_property
-    def defaults(self) -> Row:
-        """Values of the keys that an older upstream may lack."""
-        defaults: Row = {}
-        for name, declared in self.row.model_fields.items():
-            value = declared.get_default(call_default_factory=True, validated_data={})
-            if value is not PydanticUndefined:
-                defaults[name] = value.value if isinstance(value, Enum) else value
-        return defaults
-
     @property
     def filter_type(self) -> Any:
         """The annotation of the `filter` argument."""
@@ -73,9 +63,43 @@ class Collection:
 
     def completed(self, rows: list[Row]) -> list[Row]:
         """Fill in what an older upstream left out."""
-        defaults = self.defaults
-        keys = defaults.keys()
-        return [row if keys <= row.keys() else {**defaults, **row} for row in rows]
+        return [completed(self.row, row) for row in rows]
+
+
+@cache
+def _shape(model: type[BaseModel]) -> tuple[Row, dict[str, type[BaseModel]]]:
+    """Return the values of the keys that may be absent, and the models of the objects within."""
+    defaults: Row = {}
+    within: dict[str, type[BaseModel]] = {}
+    for name, declared in model.model_fields.items():
+        value = declared.get_default(call_default_factory=True, validated_data={})
+        if value is not PydanticUndefined:
+            defaults[name] = value.value if isinstance(value, Enum) else value
+        inner = next(_models(declared.annotation), None)
+        if inner:
+            within[name] = inner
+    return defaults, within
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def completed(model: type[BaseModel], row: Row) -> Row:
+    """Fill in the keys that an older upstream left out, in the objects within too."""
+    defaults, within = _shape(model)
+    filled = row if defaults.keys() <= row.keys() else {**defaults, **row}
+    inner = {name: _completed_within(part, filled[name]) for name, part in within.items() if filled.get(name)}
+    return {**filled, **inner} if inner else filled
+
+
+def _completed_within(model: type[BaseModel], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_completed_within(model, each) for each in value]
+    return completed(model, value) if isinstance(value, dict) else value
 
 
 def collection_of(row: type[BaseModel]) -> Collection:

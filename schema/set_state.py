@@ -10,6 +10,7 @@ from strawberry import UNSET
 from resolvers.actions import Action, Done, answered
 from resolvers.collection import Row
 from resolvers.fields import belongs_to, told
+from resolvers.ids import id_argument
 from schema.scalars import Id
 from schema.states import State, StateCreate
 from schema.types import absent
@@ -48,7 +49,7 @@ def _key(done: Done) -> str:
 
 async def verdict(done: Done) -> Row:
     """Return an OrchestrationResult with the run that it is about."""
-    return {**(done.answer or {}), _key(done): done.arguments["id"]}
+    return {**(done.answer or {}), _key(done): id_argument("id", done.arguments["id"])}
 
 
 async def verdicts(done: Done) -> Any:

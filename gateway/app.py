@@ -1,0 +1,98 @@
+"""The stack, assembled top-down: /graphql, its page, /api, /health, /ready."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from gateway import embedded, upstream
+from gateway.execution import Execution, Session
+from gateway.http.endpoint import GraphQLEndpoint
+from gateway.http.page import Page, page_assets
+from gateway.proxy import Proxy
+from gateway.settings import Settings
+from gateway.upstream import Upstream
+from resolvers.context import Context
+from schema.build import build
+
+logger = logging.getLogger("gateway")
+
+Fill = Callable[[Upstream], Awaitable[None]]
+"""Fills the upstream once the server is up; `/ready` waits for it."""
+
+
+def create_app(settings: Settings, fill: Fill | None = None) -> Starlette:
+    """Make the gateway, an ASGI application: before the upstream of the settings, or over the embedded server."""
+    return Gateway(settings, fill).app
+
+
+class Gateway:
+    """The parts of the running process and their lifetimes."""
+
+    def __init__(self, settings: Settings, fill: Fill | None) -> None:
+        self._settings = settings
+        self._fill = fill
+        self._filling: asyncio.Task[None] | None = None
+        if settings.upstream is None:
+            self._embedded = embedded.create_app(settings.database_url)
+            self._upstream = Upstream(upstream.embedded(self._embedded), settings)
+            self._api = self._embedded
+        else:
+            self._embedded = None
+            self._upstream = Upstream(upstream.remote(settings.upstream), settings)
+            self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
+        execution = Execution(build(), self._upstream, settings, self._context)
+        self.app = Starlette(
+            routes=[
+                Mount("/graphql/assets", page_assets()),
+                Route("/graphql", GraphQLEndpoint(execution, settings, page=Page())),
+                Mount("/api", self._api),
+                Route("/health", self._health),
+                Route("/ready", self._ready),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    def _context(self, session: Session) -> Context:
+        return Context(session, page=self._settings.page_size, max_first=self._settings.max_first)
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if self._embedded is not None:
+                await stack.enter_async_context(self._embedded.router.lifespan_context(self._embedded))
+            stack.push_async_callback(self._upstream.aclose)
+            if isinstance(self._api, Proxy):
+                stack.push_async_callback(self._api.aclose)
+            await self._begin()
+            yield
+
+    async def _begin(self) -> None:
+        """Begin to fill the upstream; one that is down is told once, and the gateway serves."""
+        readiness = await self._upstream.ready()
+        if not readiness:
+            logger.warning("The upstream does not answer yet: %s", readiness.reason)
+        if self._fill is not None:
+            self._filling = asyncio.create_task(self._fill(self._upstream))
+
+    async def _health(self, _request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def _ready(self, _request: Request) -> JSONResponse:
+        """Tell whether the demo data is in and the upstream answers."""
+        reason = self._unfilled() or (await self._upstream.ready()).reason
+        if reason:
+            return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    def _unfilled(self) -> str | None:
+        if self._filling is None:
+            return None
+        if not self._filling.done():
+            return "The demo data is being filled in."
+        return None if self._filling.exception() is None else "The demo data could not be filled in; the log says why."
