@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -22,7 +24,7 @@ from schema.build import build
 
 logger = logging.getLogger("gateway")
 
-Fill = Callable[[Upstream], Awaitable[None]]
+Fill = Callable[[Upstream], Coroutine[Any, Any, None]]
 """Fills the upstream once the server is up; `/ready` waits for it."""
 
 
@@ -38,12 +40,11 @@ class Gateway:
         self._settings = settings
         self._fill = fill
         self._filling: asyncio.Task[None] | None = None
+        self._api: FastAPI | Proxy
         if settings.upstream is None:
-            self._embedded = embedded.create_app(settings.database_url)
-            self._upstream = Upstream(upstream.embedded(self._embedded), settings)
-            self._api = self._embedded
+            self._api = embedded.create_app(settings.database_url)
+            self._upstream = Upstream(upstream.embedded(self._api), settings)
         else:
-            self._embedded = None
             self._upstream = Upstream(upstream.remote(settings.upstream), settings)
             self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
         execution = Execution(build(), self._upstream, settings, self._context)
@@ -64,11 +65,11 @@ class Gateway:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if self._embedded is not None:
-                await stack.enter_async_context(self._embedded.router.lifespan_context(self._embedded))
-            stack.push_async_callback(self._upstream.aclose)
             if isinstance(self._api, Proxy):
                 stack.push_async_callback(self._api.aclose)
+            else:
+                await stack.enter_async_context(self._api.router.lifespan_context(self._api))
+            stack.push_async_callback(self._upstream.aclose)
             await self._begin()
             yield
 

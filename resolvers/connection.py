@@ -109,8 +109,8 @@ class Connection(Generic[T]):
     async def page_info(self) -> PageInfo:
         return PageInfo(read=self.read, found=await self.read.slice())
 
-    @strawberry.field(
-        description="How many rows there are in all. Where REST has no count they are counted up to a bound; null beyond it."
+    @described(
+        "How many rows there are in all. Where REST has no count they are counted up to a bound; null beyond it."
     )
     async def total_count(self) -> int | None:
         return await self.read.total()

@@ -29,33 +29,41 @@ def value_of(row: Any, key: str) -> Any:
     return row.get(key) if isinstance(row, dict) else getattr(row, key)
 
 
-@strawberry.field(
-    description="The row with an id; null where there is none. Fragments on types say which collections are asked.",
-    graphql_type=Node | None,
-)
-async def node(
+async def find_one(
     info: strawberry.Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="The row's id.")],  # noqa: A002  the argument of Relay
 ) -> Any:
+    """Find a row by its id alone."""
     return await find(context_of(info), id_argument("id", id), types(info))
 
 
-@strawberry.field(
-    description="The rows with some ids, in the order of the ids; null where there is none.",
-    graphql_type=list[Node | None],
-)
-async def nodes(
+async def find_many(
     info: strawberry.Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="The rows' ids.")]
 ) -> Any:
+    """Find rows by their ids alone."""
     asked = types(info)
     return await asyncio.gather(*(find(context_of(info), id_argument("ids", each), asked) for each in ids))
+
+
+def nodes() -> dict[str, Any]:
+    """Make the fields that find rows of any type (Relay's object identification)."""
+    told = "null where there is none. Fragments on types say which collections are asked."
+    return {
+        "node": strawberry.field(
+            resolver=find_one, graphql_type=Node | None, description=f"The row with an id; {told}"
+        ),
+        "nodes": strawberry.field(
+            resolver=find_many,
+            graphql_type=list[Node | None],
+            description=f"The rows with some ids, in their order; {told}",
+        ),
+    }
 
 
 def queries() -> dict[str, Any]:
     """Make the fields of Query."""
     made: dict[str, Any] = {
-        "node": node,
-        "nodes": nodes,
+        **nodes(),
         "flow_run_history": flow_run_history,
         "task_run_history": task_run_history,
     }
