@@ -29,9 +29,10 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """Serve the app with uvicorn on a free port of 127.0.0.1; gives its URL."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none", lifespan="off"))
     sockets = [server.config.bind_socket()]
+    sockets[0].listen()
     task = asyncio.create_task(server.serve(sockets))
     try:
-        # The socket listens already: a request that comes early waits.
+        # A request that comes before the server is ready waits in the socket.
         yield "http://{}:{}".format(*sockets[0].getsockname())
     finally:
         server.should_exit = True

@@ -1,0 +1,6 @@
+"""From the text of an operation to its answer: documents, limits, execution, errors."""
+
+from gateway.execution.request import Answer, GraphQLRequest
+from gateway.execution.run import Execution, Session, Upstream
+
+__all__ = ["Answer", "Execution", "GraphQLRequest", "Session", "Upstream"]

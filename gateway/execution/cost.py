@@ -1,0 +1,210 @@
+"""The most rows that an operation could return, known before its first upstream call."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_abstract_type,
+    is_enum_type,
+    is_input_object_type,
+    is_list_type,
+    type_from_ast,
+)
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+from gateway.execution.limits import beyond
+from gateway.settings import Settings
+from resolvers.errors import BadUserInput
+
+# What a connection answers without reading a row.
+ROWLESS = frozenset({"totalCount", "__typename"})
+
+Fields = dict[tuple[str, str], tuple[GraphQLNamedType, list[FieldNode]]]
+
+
+class Cost:
+    """Counts and bounds the rows of operations on one schema.
+
+    A connection (a field with a `first` argument) makes `first` rows, a list by ids one row an id, each times the
+    rows of what encloses it; a list of the introspection makes as many as the schema has on average.
+    """
+
+    def __init__(self, schema: GraphQLSchema, settings: Settings) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._introspection = _introspection_sizes(schema)
+
+    def check(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: dict[str, Any],
+    ) -> None:
+        """Refuse more rows than `settings.max_rows` (QueryTooComplex) or a `first` over `settings.max_first` (BadUserInput).
+
+        The operation is valid and within `check_limits`; `variables` are coerced.
+        """
+        root = self._schema.get_root_type(operation.operation)
+        if root is None:
+            return
+        walk = _Walk(self._schema, self._settings, self._introspection, fragments, variables)
+        rows = walk.rows_of([operation.selection_set], root)
+        if rows > self._settings.max_rows:
+            raise beyond("rows", rows, self._settings.max_rows)
+
+
+class _Walk:
+    """One operation's fields, merged as the execution merges them; recursion is bounded by the depth's limit."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        settings: Settings,
+        introspection: dict[str, int],
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: dict[str, Any],
+    ) -> None:
+        self.schema = schema
+        self.settings = settings
+        self.introspection = introspection
+        self.fragments = fragments
+        self.variables = variables
+
+    def rows_of(self, selection_sets: Iterable[SelectionSetNode], parent: GraphQLNamedType) -> int:
+        fields: Fields = {}
+        spread: set[tuple[str, str]] = set()
+        for selection_set in selection_sets:
+            self._collect(selection_set, parent, fields, spread)
+        return sum(self._rows(owner, nodes) for owner, nodes in fields.values())
+
+    def _collect(
+        self,
+        part: SelectionSetNode | InlineFragmentNode | FragmentDefinitionNode,
+        parent: GraphQLNamedType,
+        fields: Fields,
+        spread: set[tuple[str, str]],
+    ) -> None:
+        """Add the fields of a selection set, or of a fragment under its own type, by their owner and response key."""
+        if not isinstance(part, SelectionSetNode):
+            if part.type_condition:
+                parent = type_from_ast(self.schema, part.type_condition) or parent
+            part = part.selection_set
+        for node in part.selections:
+            if not self._included(node):
+                continue
+            if isinstance(node, FieldNode):
+                key = (parent.name, (node.alias or node.name).value)
+                fields.setdefault(key, (parent, []))[1].append(node)
+            elif isinstance(node, InlineFragmentNode):
+                self._collect(node, parent, fields, spread)
+            elif isinstance(node, FragmentSpreadNode) and (parent.name, node.name.value) not in spread:
+                spread.add((parent.name, node.name.value))
+                self._collect(self.fragments[node.name.value], parent, fields, spread)
+
+    def _included(self, node: Any) -> bool:
+        for directive in node.directives or ():
+            if directive.name.value in {"skip", "include"}:
+                condition = next(argument.value for argument in directive.arguments if argument.name.value == "if")
+                value = (
+                    condition.value
+                    if isinstance(condition, BooleanValueNode)
+                    else self.variables.get(condition.name.value)
+                )
+                if value is not (directive.name.value == "include"):
+                    return False
+        return True
+
+    def _rows(self, parent: GraphQLNamedType, nodes: list[FieldNode]) -> int:
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+            return 0
+        field = self.schema.get_field(parent, nodes[0].name.value)
+        selection_sets = [node.selection_set for node in nodes if node.selection_set]
+        if field is None or not selection_sets:
+            return 0
+        items = self._items(parent, field, nodes[0])
+        if "first" in field.args and not self._makes_rows(selection_sets):
+            return 0
+        inner = self.rows_of(selection_sets, get_named_type(field.type))
+        return inner if items is None else items * (1 + inner)
+
+    def _makes_rows(self, selection_sets: list[SelectionSetNode]) -> bool:
+        selected = (node for selection_set in selection_sets for node in selection_set.selections)
+        return any(not isinstance(node, FieldNode) or node.name.value not in ROWLESS for node in selected)
+
+    def _items(self, parent: GraphQLNamedType, field: GraphQLField, node: FieldNode) -> int | None:
+        """Return how many rows a field makes each time it is asked for, None where it is no list of rows."""
+        if "first" in field.args:
+            return self._first(field.args["first"], node)
+        if not is_list_type(get_nullable_type(field.type)):
+            return None
+        if parent.name.startswith("__"):
+            return self.introspection.get(node.name.value)
+        lists = [len(value) for name in field.args if isinstance(value := self._value(node, name), list | tuple)]
+        return max(lists, default=None)
+
+    def _first(self, argument: GraphQLArgument, node: FieldNode) -> int:
+        first = self._value(node, "first")
+        if first is None:
+            default = coerce_default_value(argument)
+            first = self.settings.max_first if default in {None, Undefined} else default
+        if first > self.settings.max_first:
+            raise BadUserInput(
+                f'Argument "first" of "{node.name.value}" is {first}, more than {self.settings.max_first} (PREFECT_GRAPHQL_MAX_FIRST).'
+            )
+        return max(int(first), 0)
+
+    def _value(self, node: FieldNode, name: str) -> Any:
+        given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
+        return _literal(given, self.variables)
+
+
+def _literal(node: ValueNode | None, variables: dict[str, Any]) -> Any:
+    """Return the value of what `_items` counts by: a variable's, an integer's, a list's items; None for all else."""
+    if isinstance(node, VariableNode):
+        return variables.get(node.name.value)
+    if isinstance(node, IntValueNode):
+        return int(node.value)
+    return node.values if isinstance(node, ListValueNode) else None
+
+
+def _introspection_sizes(schema: GraphQLSchema) -> dict[str, int]:
+    """Return how many items each list of the introspection has: exactly at its root, on average below, rounded up."""
+    types = list(schema.type_map.values())
+    composite = [type_ for type_ in types if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)]
+    fields = [field for type_ in composite for field in type_.fields.values()]
+
+    def mean(sizes: Iterator[int], owners: int) -> int:
+        return -(-sum(sizes) // max(owners, 1))
+
+    return {
+        "types": len(types),
+        "directives": len(schema.directives),
+        "fields": mean((len(type_.fields) for type_ in composite), len(types)),
+        "args": mean((len(field.args) for field in fields), len(fields)),
+        "inputFields": mean((len(type_.fields) for type_ in types if is_input_object_type(type_)), len(types)),
+        "enumValues": mean((len(type_.values) for type_ in types if is_enum_type(type_)), len(types)),
+        "interfaces": mean((len(type_.interfaces) for type_ in composite), len(types)),
+        "possibleTypes": mean(
+            (len(schema.get_possible_types(type_)) for type_ in types if is_abstract_type(type_)), len(types)
+        ),
+    }

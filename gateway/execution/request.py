@@ -1,0 +1,46 @@
+"""What goes into the execution of one operation, and what comes out."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """One operation as a client asks for it.
+
+    `deadline` is in event-loop time; `authorization` is the caller's whole header; `trace` asks for the upstream calls;
+    `read_only` refuses mutations (a GET must not change anything).
+    """
+
+    query: str
+    deadline: float
+    variables: dict[str, Any] = field(default_factory=dict)
+    operation_name: str | None = None
+    authorization: str | None = None
+    trace: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one operation, its errors in the shape of the GraphQL specification ("Response").
+
+    `status` is the HTTP status for `application/graphql-response+json`. For `application/json` it is 200 for
+    whatever was well formed, `status` otherwise. Without `executed` there was no execution, and there is no `data`.
+    """
+
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    extensions: dict[str, Any] = field(default_factory=dict)
+    executed: bool = True
+    status: int = 200
+    well_formed: bool = True
+
+    def body(self) -> dict[str, Any]:
+        """Return the answer's JSON object: errors first, as the specification advises."""
+        body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
+        if self.executed:
+            body["data"] = self.data
+        if self.extensions:
+            body["extensions"] = self.extensions
+        return body

@@ -1,0 +1,122 @@
+"""HTTP requests to GraphQL's parameters, each checked: by GET in the URL, by POST in a JSON body."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
+
+from gateway.http.negotiation import JSON
+from gateway.http.refusal import Refusal
+
+_TYPES = {
+    "query": (str, "a string"),
+    "operationName": (str, "a string"),
+    "variables": (dict, "an object"),
+    "extensions": (dict, "an object"),
+}
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of GraphQL over HTTP, section "Request Parameters"."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any]
+
+
+def from_url(scope: Scope) -> Parameters:
+    """Read the parameters of a GET; raises Refusal."""
+    try:
+        pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError as error:
+        raise Refusal(400, "The URL's query string is not valid UTF-8.") from error
+    raw: dict[str, Any] = {name: pairs[name] for name in _TYPES if name in pairs}
+    for name in ("variables", "extensions"):
+        if name in raw:
+            raw[name] = _json(raw[name].encode() or b"null", f'The URL\'s parameter "{name}"')
+    return parameters(raw)
+
+
+def has_query(scope: Scope) -> bool:
+    """Tell whether a URL asks something; without, a browser is shown the page."""
+    return any(part.startswith(b"query=") for part in scope["query_string"].split(b"&"))
+
+
+async def from_body(scope: Scope, receive: Receive, *, limit: int, deadline: float) -> Parameters:
+    """Read the parameters of a POST of at most `limit` bytes; raises Refusal, and Disconnected when the client leaves."""
+    headers = Headers(scope=scope)
+    _check_media(headers)
+    try:
+        async with asyncio.timeout_at(deadline):
+            content = await _body(headers, receive, limit)
+    except TimeoutError as error:
+        raise Refusal(
+            408, "The request's body did not arrive in time (PREFECT_GRAPHQL_DEADLINE).", connection="close"
+        ) from error
+    raw = _json(content, "The request's body")
+    if isinstance(raw, list):
+        raise Refusal(400, "Batches are not supported: send one operation a request, an object, not an array.")
+    if not isinstance(raw, dict):
+        raise Refusal(400, 'The request\'s body must be a JSON object: {"query": "...", "variables": {...}}.')
+    return parameters(raw)
+
+
+def parameters(raw: Mapping[str, Any]) -> Parameters:
+    """Check decoded parameters; null counts as absent. Raises Refusal."""
+    for name, (type_, words) in _TYPES.items():
+        if raw.get(name) is not None and not isinstance(raw[name], type_):
+            raise Refusal(400, f'The parameter "{name}" must be {words} or null.')
+    if not (raw.get("query") or "").strip():
+        raise Refusal(400, 'The parameter "query" is missing: send the text of a GraphQL operation.')
+    return Parameters(raw["query"], raw.get("operationName") or None, raw.get("variables") or {})
+
+
+def _check_media(headers: Headers) -> None:
+    """Only JSON: a form or text/plain can be sent by any web page in its visitor's name (CSRF)."""
+    media, *options = (part.strip() for part in headers.get("content-type", "").lower().split(";"))
+    if media != JSON:
+        raise Refusal(415, f"The content type must be {JSON}, not {media[:100] or 'absent'}.", accept_post=JSON)
+    charset = next((option[8:].strip('" ') for option in options if option.startswith("charset=")), "utf-8")
+    if charset not in {"utf-8", "utf8"}:
+        raise Refusal(415, f"The charset must be utf-8, not {charset[:100]}.", accept_post=JSON)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "A compressed body is not supported: send it plain.", accept_encoding="identity")
+
+
+async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Refusal:
+    # The server drops what still comes; closing the connection on it would reset it, and the client not see why.
+    return Refusal(413, f"The request's body is larger than {limit} bytes (PREFECT_GRAPHQL_MAX_BODY).")
+
+
+def _json(content: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"{what} is not valid JSON: {error}.") from error

@@ -1,0 +1,9 @@
+// Runs graphql-http's server audits against the URL given; prints [{id, name, status, reason}].
+import { serverAudits } from "graphql-http";
+
+const results = [];
+for (const audit of serverAudits({ url: process.argv[2], fetchFn: fetch })) {
+  const { id, name, status, reason } = await audit.fn();
+  results.push({ id, name, status, reason });
+}
+console.log(JSON.stringify(results));
