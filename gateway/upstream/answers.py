@@ -92,7 +92,7 @@ def _refusal(call: Call, answer: Answer) -> UpstreamError:
         # Its words are left out: those of a server that failed may hold its internals.
         return _error(kind, call, f"{told}.", status, unsure=True)
     advice = _LOGIN if status == 401 else ""
-    return _error(kind, call, f"{told}: {words}{advice}" if words else f"{told}.{advice}", status)
+    return _error(kind, call, f"{told}: {words}.{advice}" if words else f"{told}.{advice}", status)
 
 
 def _error(

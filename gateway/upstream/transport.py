@@ -1,7 +1,9 @@
 """The ways to the bytes of the REST API: a remote server by its URL, or an ASGI app in this process."""
 
 import logging
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 import httpx
@@ -93,10 +95,17 @@ def http_client(timeout: float | None = None) -> httpx.AsyncClient:
     `timeout` is in seconds, between bytes; without it only connecting has a limit.
     """
     return httpx.AsyncClient(
+        verify=_tls(),
         timeout=httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_IDLE),
         follow_redirects=False,
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # One for the process: reading the authorities' certificates would be a good part of the start.
+    return httpx.create_ssl_context()
 
 
 def api_root(url: str) -> str:

@@ -241,7 +241,7 @@ async def test_the_upstreams_own_words_are_told(connect: Connect, body: Any, wor
     async with scripted(answer(body, "422 Unprocessable Entity")) as server, connect(server.url) as upstream:
         with pytest.raises(UpstreamError) as failure:
             await session(upstream).read(*FILTER)
-        assert failure.value.message.endswith(f": {words}")
+        assert failure.value.message.endswith(f": {words}.")
         assert failure.value.message.startswith("The Prefect API answered POST /flows/filter with 422 Unprocessable")
 
 
@@ -255,7 +255,7 @@ async def test_the_words_are_bounded(connect: Connect) -> None:
                 await session(upstream).read(*FILTER)
             messages.append(failure.value.message)
         assert "0 is no UUID" in messages[0]
-        assert messages[0].endswith("and 497 more")
+        assert messages[0].endswith("and 497 more.")
         assert len(messages[1]) < 700
 
 

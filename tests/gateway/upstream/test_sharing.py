@@ -47,7 +47,7 @@ async def test_a_failure_is_shared_too_and_not_kept(connect: Connect) -> None:
         go.set()
         errors = await asyncio.gather(*reads, return_exceptions=True)
         assert [str(error) for error in errors] == [
-            "The Prefect API answered POST /flows/filter with 403 Forbidden: no"
+            "The Prefect API answered POST /flows/filter with 403 Forbidden: no."
         ] * 3
         assert len({id(error) for error in errors}) == 3
         assert await session(upstream).read(*FLOWS) == []

@@ -1,0 +1,180 @@
+"""The way for REST calls through the gateway: streamed both ways, changed in nothing but what a hop must change."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, nullcontext, suppress
+from urllib.parse import quote
+
+import anyio
+import httpx
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.upstream import Upstream, api_root, http_client
+
+# RFC 9110, 7.6.1. `expect` is answered by the server that we run under.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+)
+_REQUEST_ONLY = _HOP_BY_HOP | {b"host", b"expect"}
+# The server that we run under sends its own.
+_RESPONSE_ONLY = _HOP_BY_HOP | {b"date", b"server"}
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class Proxy:
+    """An ASGI app, mounted where the REST API shall be, that passes every request on to the API at `url`.
+
+    `timeout` is in seconds, between bytes: 504 before the answer has begun, a broken connection after. An upstream that
+    cannot be reached is 503, one that hangs up 502, each as `{"detail": ...}`. Websockets are closed.
+    """
+
+    def __init__(self, url: str, upstream: Upstream, timeout: float) -> None:
+        self._root = httpx.URL(api_root(url))
+        self._upstream = upstream
+        self._client = http_client(timeout)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await _hang_up(receive, send)
+        elif any(segment in {".", ".."} for segment in scope["path"].split("/")):
+            # Some servers resolve these, which would lead out of the API with our credential.
+            await _refuse(400, "The path must not hold . or .. segments.", scope, receive, send)
+        else:
+            await self._relay_while_connected(scope, receive, send)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _relay_while_connected(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _Body(receive)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(body.when_disconnected, tasks.cancel_scope.cancel)
+            await self._relay(scope, body, send)
+            tasks.cancel_scope.cancel()
+
+    async def _relay(self, scope: Scope, body: "_Body", send: Send) -> None:
+        async with AsyncExitStack() as closing:
+            try:
+                response = await self._ask(scope, body)
+                closing.push_async_callback(response.aclose)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+                await _refuse(503, "The Prefect API cannot be reached.", scope, body.receive, send)
+            except httpx.TimeoutException:
+                await _refuse(504, "The Prefect API did not answer in time.", scope, body.receive, send)
+            except httpx.HTTPError:
+                await _refuse(
+                    502, "The Prefect API closed the connection before it answered.", scope, body.receive, send
+                )
+            else:
+                await self._answer(scope, response, send)
+
+    async def _ask(self, scope: Scope, body: "_Body") -> httpx.Response:
+        # The sharing ends when the answer begins: before the caller can know that its write is done.
+        with nullcontext() if scope["method"] in {"GET", "HEAD", "OPTIONS"} else self._upstream.writing():
+            try:
+                return await self._client.send(self._request(scope, body), stream=True)
+            finally:
+                body.end()
+
+    def _request(self, scope: Scope, body: "_Body") -> httpx.Request:
+        fields = _passed_on(scope["headers"], _REQUEST_ONLY)
+        names = {name for name, _ in scope["headers"]}
+        if b"authorization" not in names and self._upstream.authorization:
+            fields.append((b"authorization", self._upstream.authorization.encode("latin-1")))
+        has_body = b"content-length" in names or b"transfer-encoding" in names
+        if not has_body:
+            body.end()
+        return httpx.Request(
+            scope["method"],
+            self._root,
+            headers=fields,
+            content=body.chunks() if has_body else None,
+            # The very bytes of the path and the query: httpx.URL would normalise them.
+            extensions={"target": self._target(scope)},
+        )
+
+    def _target(self, scope: Scope) -> bytes:
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        return (self._root.raw_path.rstrip(b"/") + _path_below(scope) or b"/") + query
+
+    async def _answer(self, scope: Scope, response: httpx.Response, send: Send) -> None:
+        fields = [
+            (name.lower(), self._here(scope, name, value))
+            for name, value in _passed_on(response.headers.raw, _RESPONSE_ONLY)
+        ]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
+        # An answer that breaks off is not finished, so that the server that we run under breaks it off too.
+        with suppress(httpx.HTTPError):
+            async for chunk in response.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+    def _here(self, scope: Scope, name: bytes, value: bytes) -> bytes:
+        """Lead a redirect within the API through the gateway too."""
+        root = str(self._root).encode()
+        if name.lower() == b"location" and value.startswith(root + b"/"):
+            return str(scope.get("root_path", "")).encode() + value.removeprefix(root)
+        return value
+
+
+class _Body:
+    """The request's body, and the news that the client has gone, which come through the same channel."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self._read = anyio.Event()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives; a client that goes in the middle of it ends it as a fault."""
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise httpx.ReadError("the client has gone")
+            more = message.get("more_body", False)
+            # Before the last chunk is handed on: nobody need ask for more than it.
+            if not more:
+                self.end()
+            if message.get("body"):
+                yield message["body"]
+
+    def end(self) -> None:
+        """Tell that nobody will ask for more of the body."""
+        self._read.set()
+
+    async def when_disconnected(self, do: Callable[[], None]) -> None:
+        """Call `do` when the client goes after its body was read."""
+        await self._read.wait()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        do()
+
+
+def _passed_on(fields: Iterable[tuple[bytes, bytes]], dropped: AbstractSet[bytes]) -> Fields:
+    fields = list(fields)
+    named = {
+        name.strip().lower() for field, value in fields if field.lower() == b"connection" for name in value.split(b",")
+    }
+    return [(name, value) for name, value in fields if name.lower() not in dropped | named]
+
+
+def _path_below(scope: Scope) -> bytes:
+    """Return the path below the place where the proxy is mounted, as the caller encoded it."""
+    mount = scope.get("root_path", "")
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    if raw.startswith(mount.encode()):
+        return raw.removeprefix(mount.encode())
+    return quote(scope["path"].removeprefix(mount)).encode()
+
+
+async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:
+    await JSONResponse({"detail": detail}, status)(scope, receive, send)
+
+
+async def _hang_up(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": 1000, "reason": "The gateway passes no websockets on."})
