@@ -17,6 +17,16 @@ MAX_MESSAGE = 2_000
 
 INTERNAL = "INTERNAL"
 
+COMPLETION = {
+    function.__code__
+    for function in (
+        Executor.complete_leaf_value,
+        Executor.complete_list_value,
+        Executor.complete_object_value,
+        Executor.ensure_valid_runtime_type,
+    )
+}
+
 
 def formatted(error: GraphQLError) -> dict[str, Any]:
     """Return an error in the shape of the specification's section "Errors", `extensions.code` always there.
@@ -51,11 +61,13 @@ def _code(error: GraphQLError) -> str:
 
 
 def _code_by_origin(cause: BaseException) -> str:
-    """Tell by the functions that the error passed through: one of our resolvers would not be under these."""
+    """Tell by the functions of graphql-core that the error passed through; none of them calls a resolver of ours."""
     passed = {frame.f_code for frame, _ in traceback.walk_tb(cause.__traceback__)}
     if get_argument_values.__code__ in passed:
         return BadUserInput.code
-    if Executor.complete_value.__code__ in passed:
+    # A null is found by the function that also raises the exceptions that resolvers return.
+    unexpected_null = str(cause).startswith("Cannot return null for non-nullable field")
+    if not passed.isdisjoint(COMPLETION) or (unexpected_null and Executor.complete_value.__code__ in passed):
         return UpstreamError.code
     return INTERNAL
 

@@ -30,6 +30,7 @@ class Flow:
     name: str
     count: int | None = None
     color: Color | None = None
+    tags: list[str] | None = None
     extra: strawberry.scalars.JSON | None = None
 
     @strawberry.field
@@ -99,6 +100,14 @@ class Query:
     @strawberry.field
     async def uncoded(self) -> str | None:
         raise GraphQLError("the password is swordfish")
+
+    @strawberry.field
+    async def returned(self) -> list[Flow | None]:
+        return [
+            {"id": "1", "name": "one"},
+            TypeError("the password is swordfish"),
+            Forbidden("Not this one.", status=403),
+        ]
 
     @strawberry.field
     async def slow(self, info: Info) -> str | None:

@@ -105,11 +105,19 @@ async def test_a_bad_value_is_the_upstreams(row: dict[str, Any], field: str, wor
     assert second["id"] == "2"
 
 
-async def test_rows_that_are_no_list() -> None:
+async def test_exceptions_that_a_resolver_returns_are_its_own() -> None:
+    answer = await run("{ returned { id } }")
+    assert answer.data == {"returned": [{"id": "1"}, None, None]}
+    assert codes(answer) == ["INTERNAL", "FORBIDDEN"]
+    assert "swordfish" not in str(answer.errors)
+
+
+async def test_a_list_that_is_none() -> None:
     upstream = toy.upstream()
-    upstream.rows["/flows/filter"] = 5
-    answer = await run("query { nodes(ids: []) { id } }", upstream)
-    assert answer.body()["data"] is None
+    upstream.rows["/flows/one"] = [{"id": "1", "name": "one", "tags": 5}]
+    answer = await run("{ flow { id tags } }", upstream)
+    assert codes(answer) == ["UPSTREAM_ERROR"]
+    assert answer.data == {"flow": {"id": "1", "tags": None}}
 
 
 @pytest.mark.parametrize("field", ["defect", "uncoded"])
