@@ -7,44 +7,56 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The settings, each documented by its description; the README's table is made of them."""
 
-    model_config = SettingsConfigDict(env_prefix="PREFECT_GRAPHQL_", env_ignore_empty=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PREFECT_GRAPHQL_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     upstream: str | None = Field(
-        None,
+        default=None,
         validation_alias=AliasChoices("PREFECT_GRAPHQL_UPSTREAM", "PREFECT_API_URL"),
         description="URL of the Prefect REST API to stand before (`http://127.0.0.1:4200/api`); none: the embedded server.",
     )
     database_url: str = Field(
-        "sqlite:///prefect-graphql.db",
+        default="sqlite:///prefect-graphql.db",
         description="Database of the embedded server: `sqlite:///file`, `sqlite+aiosqlite:///file` or `postgresql://...`.",
     )
     api_key: SecretStr | None = Field(
-        None,
+        default=None,
         validation_alias=AliasChoices("PREFECT_GRAPHQL_API_KEY", "PREFECT_API_KEY"),
         description="API key (a bearer token) sent upstream for callers without an `Authorization` header.",
     )
     api_auth_string: SecretStr | None = Field(
-        None,
+        default=None,
         validation_alias=AliasChoices("PREFECT_GRAPHQL_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"),
         description="`user:password` (basic authentication) sent upstream for callers without an `Authorization` header.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(4300, ge=0, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, description="Processes that serve; above 1 needs a remote upstream or PostgreSQL.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=4300, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, description="Processes that serve; above 1 needs a remote upstream or PostgreSQL."
+    )
 
-    page_size: int = Field(200, ge=1, le=200, description="Rows in one page of the upstream's API.")
-    max_concurrency: int = Field(16, ge=1, description="Upstream calls at once to one collection.")
-    retries: int = Field(3, ge=0, description="Times that a read is repeated after a fault of the upstream.")
-    deadline: float = Field(30.0, gt=0, description="Seconds that an operation may take, queueing included.")
+    page_size: int = Field(default=200, ge=1, le=200, description="Rows in one page of the upstream's API.")
+    max_concurrency: int = Field(default=16, ge=1, description="Upstream calls at once to one collection.")
+    retries: int = Field(default=3, ge=0, description="Times that a read is repeated after a fault of the upstream.")
+    deadline: float = Field(default=30.0, gt=0, description="Seconds that an operation may take, queueing included.")
 
-    max_tokens: int = Field(5_000, ge=1, description="Tokens in a document.")
-    max_depth: int = Field(25, ge=1, description="Levels of nested selections in an operation.")
-    max_introspection_depth: int = Field(25, ge=1, description="Levels of nested selections under `__schema` and `__type`.")
-    max_aliases: int = Field(100, ge=0, description="Aliases in an operation.")
-    max_directives: int = Field(100, ge=0, description="Directives in an operation.")
-    max_root_fields: int = Field(100, ge=1, description="Root fields of an operation.")
-    max_fields: int = Field(5_000, ge=1, description="Fields of an operation after its fragments are expanded.")
-    max_rows: int = Field(50_000, ge=1, description="Rows that an operation could return: the product of the `first`s down the tree.")
-    max_first: int = Field(1_000, ge=1, description="Largest `first` of a connection.")
-    max_list: int = Field(1_000, ge=1, description="Items in one list of a filter or of an input, such as `any`.")
-    max_body: int = Field(1_048_576, ge=1, description="Bytes of a request's body on `/graphql`.")
+    max_tokens: int = Field(default=5_000, ge=1, description="Tokens in a document.")
+    max_depth: int = Field(default=25, ge=1, description="Levels of nested selections in an operation.")
+    max_introspection_depth: int = Field(
+        default=25, ge=1, description="Levels of nested selections under `__schema` and `__type`."
+    )
+    max_aliases: int = Field(default=100, ge=0, description="Aliases in an operation.")
+    max_directives: int = Field(default=100, ge=0, description="Directives in an operation.")
+    max_root_fields: int = Field(default=100, ge=1, description="Root fields of an operation.")
+    max_fields: int = Field(default=5_000, ge=1, description="Fields of an operation after its fragments are expanded.")
+    max_rows: int = Field(
+        default=50_000,
+        ge=1,
+        description="Rows that an operation could return: the product of the `first`s down the tree.",
+    )
+    max_first: int = Field(default=1_000, ge=1, description="Largest `first` of a connection.")
+    max_list: int = Field(
+        default=1_000, ge=1, description="Items in one list of a filter or of an input, such as `any`."
+    )
+    max_body: int = Field(default=1_048_576, ge=1, description="Bytes of a request's body on `/graphql`.")

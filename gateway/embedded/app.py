@@ -24,7 +24,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
     Its lifespan opens the database at the URL (`PREFECT_GRAPHQL_DATABASE_URL` where none is given), makes missing tables
     and closes it at the end; a DatabaseError says why it can't be opened.
     """
-    url = database_url or Settings().database_url  # type: ignore[call-arg]  # every setting has a default
+    url = database_url or Settings().database_url
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
