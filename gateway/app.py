@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from gateway import embedded, upstream
 from gateway.execution import Execution, Session
 from gateway.http.endpoint import GraphQLEndpoint
+from gateway.http.origin import SameOrigin
 from gateway.http.page import Page, page_assets
 from gateway.proxy import Proxy
 from gateway.settings import Settings
@@ -52,7 +53,7 @@ class Gateway:
             routes=[
                 Mount("/graphql/assets", page_assets()),
                 Route("/graphql", GraphQLEndpoint(execution, settings, page=Page())),
-                Mount("/api", self._api),
+                Mount("/api", SameOrigin(self._api, self._open_to_all)),
                 Route("/health", self._health),
                 Route("/ready", self._ready),
             ],
@@ -61,6 +62,10 @@ class Gateway:
 
     def _context(self, session: Session) -> Context:
         return Context(session, page=self._settings.page_size, max_first=self._settings.max_first)
+
+    def _open_to_all(self) -> bool:
+        """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""
+        return not isinstance(self._api, Proxy) or self._upstream.authorization is not None
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
