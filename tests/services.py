@@ -1,0 +1,45 @@
+"""Real servers that tests talk to, each a process of its own on a port that the system chose."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+# What would change rows behind a test's back, or talk to the internet.
+DISTURBING = (
+    "ANALYTICS_ENABLED",
+    "SERVICES_SCHEDULER_ENABLED",
+    "SERVICES_LATE_RUNS_ENABLED",
+    "SERVICES_FOREMAN_ENABLED",
+    "SERVICES_TRIGGERS_ENABLED",
+    "SERVICES_CANCELLATION_CLEANUP_ENABLED",
+    "SERVICES_PAUSE_EXPIRATIONS_ENABLED",
+    "SERVICES_REPOSSESSOR_ENABLED",
+    "UI_ENABLED",
+)
+
+
+@contextmanager
+def run_prefect(home: Path) -> Generator[str]:
+    """Run the REST API of a real Prefect server on a new SQLite file in `home`; yield its URL, `.../api`.
+
+    The first request waits until the server has started (some ten seconds): give it a long timeout.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {f"PREFECT_SERVER_{name}": "false" for name in DISTURBING}
+    environment |= {"PREFECT_HOME": str(home), "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}"}
+    # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        descriptor, port = listening.fileno(), listening.getsockname()[1]
+        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+        command += ["--fd", str(descriptor), "--log-level", "warning"]
+        with (home / "server.log").open("w") as log:
+            process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log, pass_fds=[descriptor])
+    try:
+        yield f"http://127.0.0.1:{port}/api"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
