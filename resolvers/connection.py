@@ -14,6 +14,7 @@ from strawberry.federation.schema_directives import Shareable
 
 from resolvers.errors import BadUserInput
 from resolvers.reading import Slice
+from resolvers.shared import shared
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,8 +42,7 @@ class Read:
         """Return the rows; several fields share one read, and none of them can cancel it."""
         if self._slice is None:
             self._slice = asyncio.ensure_future(self.rows())
-            self._slice.add_done_callback(_retrieved)
-        return asyncio.shield(self._slice)
+        return shared(self._slice)
 
     async def total(self) -> int | None:
         """Return the number of rows; `/count` is asked only where the rows do not tell it."""
@@ -56,12 +56,6 @@ class Read:
     def cursor(self, index: int) -> str:
         """Return the cursor of the row at an index of this window."""
         return encode_cursor(self.offset + index + 1, self.digest)
-
-
-def _retrieved(future: asyncio.Future[Slice]) -> None:
-    """Mark a failure as seen: the fields that wait for it report it."""
-    if not future.cancelled():
-        future.exception()
 
 
 @strawberry.type(description="Where a page stands among all rows.", directives=[Shareable()])

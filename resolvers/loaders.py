@@ -10,9 +10,10 @@ from aiodataloader import DataLoader
 
 from resolvers.collection import Collection, Row
 from resolvers.errors import NotFound
-from resolvers.reading import Slice, Window, chunks, count, fill, page, path_of, rows_of, whole, window
+from resolvers.reading import Slice, Window, chunks, count, fill, only, page, path_of, rows_of, whole, window
 from resolvers.relations import HasMany, Listed, Many, Via
 from resolvers.rest import Rest
+from resolvers.shared import shared
 
 Batch = Callable[[list[str]], Awaitable[dict[str, Any]]]
 
@@ -36,8 +37,8 @@ class _Loader(DataLoader[str, Any]):
         ]
 
     async def read(self, key: str) -> Any:
-        """Load one key, shielded: a field that graphql-core cancels must not cancel those that share the batch."""
-        return await asyncio.shield(self.load(key))
+        """Load one key, together with others of the moment."""
+        return await shared(self.load(key))
 
 
 class Loaders:
@@ -86,6 +87,7 @@ async def _settled(reads: Iterable[Awaitable[Any]]) -> list[Any]:
 async def by_key(loaders: Loaders, collection: Collection, key: str, keys: list[str]) -> dict[str, Row]:
     """Read rows by a unique key in one call, matched by the key in the row, never by position."""
     rows = await page(loaders.rest, collection, {collection.name: {key: {"any_": keys}}})
+    only(rows, key, keys, path_of(collection, "filter"))
     found = {row[key]: row for row in reversed(rows) if isinstance(row.get(key), str)}
     if key != "id":
         loaders.prime(collection, rows)
@@ -154,6 +156,7 @@ async def _together(
 
 
 async def _grouped(loaders: Loaders, relation: HasMany, rows: list[Row], parents: list[str]) -> dict[str, list[Row]]:
+    _of(relation, rows, parents)
     by_parent: dict[str, list[Row]] = {parent: [] for parent in parents}
     for row, key in zip(rows, await keys_of(loaders, relation.key, rows), strict=True):
         if key in by_parent:
@@ -176,7 +179,15 @@ async def keys_of(loaders: Loaders, key: str | Via, rows: list[Row]) -> list[str
 
 
 async def _alone(loaders: Loaders, relation: HasMany, asked: Window, groups: Row, parent: str) -> Slice:
-    return await window(loaders.rest, relation.collection, relation.body(groups, [parent]), asked, loaders.size)
+    found = await window(loaders.rest, relation.collection, relation.body(groups, [parent]), asked, loaders.size)
+    _of(relation, found.rows, [parent])
+    return found
+
+
+def _of(relation: HasMany, rows: list[Row], parents: list[str]) -> None:
+    """Refuse children of others, where the rows themselves say whose they are."""
+    if isinstance(relation.key, str):
+        only(rows, relation.key, parents, path_of(relation.collection, "filter"))
 
 
 async def counts(

@@ -69,6 +69,17 @@ def rows_of(collection: Collection, answer: Any, path: str) -> list[Row]:
     return collection.completed(objects(answer, path))
 
 
+def only(rows: list[Row], key: str, asked: Sequence[str], path: str) -> None:
+    """Raise an UpstreamError for rows that were not asked for: an upstream ignores a filter that it does not know."""
+    if not {row[key] for row in rows if isinstance(row.get(key), str)} <= set(asked):
+        raise UpstreamError(
+            f"The upstream answered rows that were not asked for: does it know the filter on `{key}`?",
+            status=200,
+            method="POST",
+            path=path,
+        )
+
+
 async def page(rest: Rest, collection: Collection, groups: Row, **window: Any) -> list[Row]:
     """Read one page: POST /{collection}/filter."""
     path = path_of(collection, "filter")

@@ -28,6 +28,9 @@ class Session(Rest, Protocol):
 
     calls: list[dict[str, Any]]
 
+    def close(self) -> None:
+        """End the calls in flight, for which nobody waits any more."""
+
 
 class Upstream(Protocol):
     """Where sessions come from (`gateway.upstream.Upstream`)."""
@@ -73,10 +76,10 @@ class Execution:
         return document, operation
 
     async def _execute(self, document: Document, request: GraphQLRequest) -> Answer:
+        session = self._upstream.session(
+            authorization=request.authorization, deadline=request.deadline, trace=request.trace
+        )
         try:
-            session = self._upstream.session(
-                authorization=request.authorization, deadline=request.deadline, trace=request.trace
-            )
             executor = self._executor.build(
                 self._schema,
                 document.ast,
@@ -91,6 +94,8 @@ class Execution:
             return _answer(await self._result(executor, document), session.calls if request.trace else None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
+        finally:
+            session.close()
 
     async def _result(self, executor: Executor[Any], document: Document) -> ExecutionResult:
         """Execute what graphql-core has prepared: operation chosen, variables coerced. Other executors would begin here."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,15 +55,13 @@ class Upstream:
         return Session(self, authorization or self.authorization, deadline, trace=trace)
 
     async def read(self, call: Call, deadline: float) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is that of another's identical call; raises an `UpstreamError`."""
-        async with _until(call, deadline):
-            return await self._flights.join(call, deadline, lambda flight: self._fetch(call, flight))
+        """Return the answer, and whether it is that of another's identical call; raises a `TransportFault`."""
+        return await self._flights.join(call, deadline, lambda flight: self._fetch(call, flight))
 
-    async def write(self, call: Call, deadline: float) -> tuple[Answer, bool]:
-        """Send once; only a request that never left is tried again. Raises an `UpstreamError`."""
-        async with _until(call, deadline):
-            with self.writing():
-                return await self._repeating(Unsent, self._send, call), False
+    async def write(self, call: Call) -> tuple[Answer, bool]:
+        """Send once; only a request that never left is tried again. Raises a `TransportFault`."""
+        with self.writing():
+            return await self._repeating(Unsent, self._send, call), False
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -126,14 +124,22 @@ class Session:
         self._authorization = authorization
         self._deadline = deadline
         self._trace = trace
+        self._waits: set[asyncio.Timeout] = set()
 
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of a call that changes nothing; it may be repeated and shared."""
-        return await self._make(self._call(method, path, body, writes=False), body, self._upstream.read)
+        return await self._make(self._call(method, path, body, writes=False), body)
 
     async def write(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON of a call that changes something; it is made once."""
-        return await self._make(self._call(method, path, body, writes=True), body, self._upstream.write)
+        return await self._make(self._call(method, path, body, writes=True), body)
+
+    def close(self) -> None:
+        """End the calls in flight, for which nobody waits any more, and make none from now on."""
+        self._deadline = asyncio.get_running_loop().time()
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(self._deadline)
 
     def _call(self, method: str, path: str, body: Any, *, writes: bool) -> Call:
         if any(unquote(segment) in {".", ".."} for segment in path.partition("?")[0].split("/")):
@@ -143,14 +149,14 @@ class Session:
         except orjson.JSONEncodeError as unfit:
             raise BadUserInput(f"The input cannot be sent to the Prefect API as JSON: {unfit}.") from unfit
 
-    async def _make(self, call: Call, body: Any, make: Callable[[Call, float], Awaitable[tuple[Answer, bool]]]) -> Any:
+    async def _make(self, call: Call, body: Any) -> Any:
         entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": body, "status": None}
         entry |= {"milliseconds": None, "rows": None, "shared": False}
         if self._trace:
             self.calls.append(entry)
         started = time.perf_counter()
         try:
-            answer, entry["shared"] = await make(call, self._deadline)
+            answer, entry["shared"] = await self._answer(call)
             entry["status"] = answer.status
             value = decoded(call, answer)
         finally:
@@ -158,15 +164,23 @@ class Session:
         entry["rows"] = len(value) if isinstance(value, list) else None
         return value
 
+    async def _answer(self, call: Call) -> tuple[Answer, bool]:
+        async with _until(call, self._deadline) as wait:
+            self._waits.add(wait)
+            try:
+                return await (self._upstream.write(call) if call.writes else self._upstream.read(call, self._deadline))
+            finally:
+                self._waits.discard(wait)
+
 
 @asynccontextmanager
-async def _until(call: Call, deadline: float) -> AsyncIterator[None]:
+async def _until(call: Call, deadline: float) -> AsyncIterator[asyncio.Timeout]:
     """Bound what a call may take, its queueing and repeating included, and tell its faults as errors."""
     if asyncio.get_running_loop().time() >= deadline:
         raise too_late(call)
     try:
-        async with asyncio.timeout_at(deadline):
-            yield
+        async with asyncio.timeout_at(deadline) as wait:
+            yield wait
     except TimeoutError:
         raise too_late(call) from None
     except TransportFault as fault:

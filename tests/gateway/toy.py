@@ -146,6 +146,9 @@ class Session:
     trace: bool
     calls: list[dict[str, Any]] = field(default_factory=list)
 
+    def close(self) -> None:
+        pass
+
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         self.calls.append({"method": method, "path": path, "body": body})
         self.upstream.calls.append(self.calls[-1])
