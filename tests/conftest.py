@@ -9,6 +9,9 @@ from typing import TypeVar
 
 import pytest
 
+from tests.postgres import Postgres, find_programs, run_postgres
+from tests.services import run_prefect
+
 ROOT = Path(__file__).parents[1]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -50,3 +53,29 @@ def npm() -> Callable[..., Path]:
         return folder / "node_modules"
 
     return install
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Postgres]:
+    """A PostgreSQL server that makes databases for tests."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is missing: initdb is neither on the path nor in /usr/lib/postgresql/*/bin")
+    with run_postgres(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'embedded.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.create_database()
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The URL of a real Prefect server's REST API, for all tests; the first request waits until it has started."""
+    with run_prefect(tmp_path_factory.mktemp("prefect")) as url:
+        yield url

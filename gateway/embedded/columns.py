@@ -1,7 +1,7 @@
 """The columns of a table, made from the row model of its collection."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey
 from sqlalchemy.types import TypeEngine
 
-from gateway.embedded.types import DOCUMENT, STRING, TAGS, Duration, Timestamp
+from gateway.embedded.types import STRING, Document, Duration, Tags, Timestamp
 from schema.types import Computed
 
 ColumnType = TypeEngine[Any] | type[TypeEngine[Any]]
@@ -22,7 +22,7 @@ TYPES: dict[object, ColumnType] = {
     int: BigInteger,
     float: Float,
     datetime: Timestamp,
-    list[str]: TAGS,
+    list[str]: Tags,
 }
 # REST sends seconds; they are kept as what they are, so that they add up exactly.
 DURATIONS = frozenset({"total_run_time"})
@@ -77,7 +77,7 @@ def _type(name: str, field: FieldInfo) -> ColumnType:
     annotation = _bare(field.annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return STRING
-    return TYPES.get(annotation, DOCUMENT)
+    return TYPES.get(annotation, Document)
 
 
 def is_stored(field: FieldInfo) -> bool:
@@ -89,7 +89,7 @@ def columns(table: str, row: type[BaseModel]) -> Iterator[Column[Any]]:
     """Make the columns of the table that keeps the rows of a model."""
     for name, field in row.model_fields.items():
         if is_stored(field):
-            nullable = NoneType in get_args(field.annotation)
+            nullable = field.annotation is Any or NoneType in get_args(field.annotation)
             yield _column(table, name, _type(name, field), nullable=nullable, default=_default(name, field))
     for name, kind in HIDDEN.get(table, {}).items():
         yield _column(table, name, kind, nullable=True)
@@ -99,7 +99,7 @@ def _default(name: str, field: FieldInfo) -> Callable[[], Any] | None:
     if name in {"created", "updated"}:
         return _now
     if name in DURATIONS:
-        return Duration.zero
+        return timedelta
     value = field.get_default(call_default_factory=True, validated_data={})
     return None if value is None or field.is_required() else lambda: value.value if isinstance(value, Enum) else value
 

@@ -2,11 +2,12 @@
 
 import logging
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.embedded.database import DatabaseError
 
@@ -19,6 +20,8 @@ def add_failures(app: FastAPI) -> None:
     """Let the app answer failures."""
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]  # called with that exception only
     app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(OverflowError, _unfit)
+    app.add_exception_handler(DBAPIError, _refused)
     app.add_exception_handler(DatabaseError, _unavailable)
     app.add_exception_handler(Exception, _defect)
 
@@ -35,6 +38,18 @@ async def _invalid(_request: Request, error: RequestValidationError) -> JSONResp
 async def _conflict(request: Request, error: Exception) -> JSONResponse:
     log.warning("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse({"detail": CONFLICT}, 409)
+
+
+async def _unfit(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": f"A value does not fit into the database: {error}."}, 422)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    """Tell a value that no database keeps, such as the character NUL in PostgreSQL, from a defect."""
+    cause = getattr(error, "orig", None)
+    if isinstance(getattr(cause, "__cause__", None), asyncpg.DataError) or "too complex" in str(cause):
+        return await _unfit(request, cause or error)
+    return await _defect(request, error)
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.types import JSON
 
 from gateway.embedded.expressions import has_all, has_any, like, member, start
 from gateway.embedded.search import search
 from gateway.embedded.tables import TABLES
+from gateway.embedded.types import Tags
 from schema.operators import Operator
 
 Condition = ColumnElement[bool]
@@ -53,7 +53,7 @@ def _leaf(columns: Columns, field: str, leaf: BaseModel) -> list[Condition]:
 
 
 def _words(column: Column, leaf: BaseModel) -> Condition | None:
-    words = LIST_WORDS if isinstance(column.type, JSON) else WORDS
+    words = LIST_WORDS if isinstance(column.type, Tags) else WORDS
     parts = [part for word, value in _given(leaf) if (part := words[word](column, value)) is not None]
     return _combine(parts, leaf) if parts else None
 

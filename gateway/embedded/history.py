@@ -48,13 +48,17 @@ def read_history(
 def _totals(name: str, groups: Groups, first: int, step: int, buckets: int, now: int) -> Select[Any]:
     runs = TABLES[name]
     expected = type_coerce(runs.c.expected_start_time, BigInteger)
-    # Whole numbers that are not negative: both databases cut the quotient off.
-    bucket = ((expected - literal(first, BigInteger)).op("/")(literal(step, BigInteger))).label("bucket")
+    bucket = ((expected - literal(first, BigInteger)) // literal(step, BigInteger)).label("bucket")
     time, late = estimated_run_time(runs, now), estimated_lateness(runs, now, sorted(TERMINAL))
     within = [expected >= literal(first, BigInteger), expected < literal(first + buckets * step, BigInteger)]
     keys = (bucket, runs.c.state_type, runs.c.state_name)
     totals = (func.count(), _positive_sum(time), _positive_sum(late))
-    return select(*keys, *totals).where(*within, *conditions(name, groups)).group_by(bucket, *keys[1:]).order_by(*keys)
+    return (
+        select(*keys, *totals)
+        .where(*within, *conditions(name, groups))
+        .group_by(bucket.name, *keys[1:])
+        .order_by(*keys)
+    )
 
 
 def _positive_sum(value: ColumnElement[int]) -> ColumnElement[int]:

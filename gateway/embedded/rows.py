@@ -6,11 +6,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
-from sqlalchemy.types import JSON
 
 from gateway.embedded.expressions import member
 from gateway.embedded.tables import CONCURRENCY_LIMITS, DEPLOYMENT_SCHEDULES, TABLES
-from gateway.embedded.types import Duration
+from gateway.embedded.types import Document, Duration
 from schema.states import StateType
 
 Row = dict[str, Any]
@@ -56,9 +55,9 @@ def _plain_rows(connection: Connection, table: Table, statement: Select[Any]) ->
 
 
 def _shape(table: Table) -> tuple[list[str], list[str], list[str]]:
-    json = [column.name for column in table.c if isinstance(column.type, JSON)]
-    durations = [column.name for column in table.c if isinstance(column.type, Duration)]
-    return [column.name for column in table.c], json, durations
+    json = [str(column.name) for column in table.c if isinstance(column.type, Document)]
+    durations = [str(column.name) for column in table.c if isinstance(column.type, Duration)]
+    return [str(column.name) for column in table.c], json, durations
 
 
 SHAPES = {table.name: _shape(table) for table in (*TABLES.values(), DEPLOYMENT_SCHEDULES, CONCURRENCY_LIMITS)}

@@ -66,5 +66,5 @@ async def _count_by(
 ) -> Response:
     wanted = [str(id_) for id_ in ids]
     statement = select(key, func.count()).where(member(key, wanted), *conditions).group_by(key)
-    counts = await database_of(request).read(lambda connection: dict(connection.execute(statement).tuples().all()))
+    counts = await database_of(request).read(lambda connection: dict(connection.execute(statement).all()))
     return JSON(dump({id_: counts.get(id_, 0) for id_ in wanted}))

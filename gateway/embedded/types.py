@@ -1,5 +1,9 @@
-"""The column types: how times, durations, JSON and lists stand in SQLite and in PostgreSQL."""
+"""The column types: how times, durations, JSON and lists stand in SQLite and in PostgreSQL.
 
+Results pass through one plain function, or none: a page of runs has thousands of values.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,18 +11,26 @@ import orjson
 import pydantic_core
 from sqlalchemy import ARRAY, BigInteger, Dialect, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import TypeCompiler
 from sqlalchemy.types import JSON, TypeEngine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+Reader = Callable[[Any], Any] | None
 
 
 def microseconds(moment: datetime) -> int:
     """Return the microseconds between the epoch and a moment, which is in UTC if it has no time zone."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - EPOCH) // MICROSECOND
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + timedelta(0, 0, value)
+
+
+def _length(value: int | None) -> timedelta | None:
+    return None if value is None else timedelta(0, 0, value)
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -30,8 +42,8 @@ class Timestamp(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
         return None if value is None else microseconds(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:  # noqa: ARG002 (SQLAlchemy's signature)
+        return _moment
 
 
 class Duration(TypeDecorator[timedelta]):
@@ -39,13 +51,12 @@ class Duration(TypeDecorator[timedelta]):
 
     impl = BigInteger
     cache_ok = True
-    zero = timedelta
 
     def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
         return None if value is None else value // MICROSECOND
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> timedelta | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        return None if value is None else timedelta(microseconds=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:  # noqa: ARG002 (SQLAlchemy's signature)
+        return _length
 
 
 class TextList(TypeDecorator[list[str]]):
@@ -64,20 +75,35 @@ class TextList(TypeDecorator[list[str]]):
         return value if value is None or dialect.name == "postgresql" else orjson.dumps(value).decode()
 
 
-class Document(JSON):
-    """JSON, in SQLite as TEXT: a column declared JSON would turn the document `1` into a number."""
+class Document(TypeDecorator[Any]):
+    """JSON, written from a value and read as the text that was stored: who needs the value calls `orjson.loads`.
+
+    In SQLite it is TEXT: a column declared JSON would turn the document `1` into a number.
+    """
+
+    impl = JSON
+    cache_ok = True
+    postgres: type[JSON] = postgresql.JSON
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return self.postgres(none_as_null=True) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        return None if value is None else dump_json(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:  # noqa: ARG002 (SQLAlchemy's signature)
+        return None
 
 
-@compiles(Document, "sqlite")
-def _text(type_: Document, compiler: TypeCompiler, **options: Any) -> str:  # noqa: ARG001 (SQLAlchemy's signature)
-    return "TEXT"
+class Tags(Document):
+    """A list of strings that filters look into, and therefore `jsonb` in PostgreSQL; `json` keeps a document as written."""
+
+    cache_ok = True
+    postgres = postgresql.JSONB
 
 
 # Text compares by code point everywhere, so that both databases sort names alike.
 STRING = Text().with_variant(Text(collation="C"), "postgresql")
-# `json` keeps a document as it was written; only what filters look into is `jsonb`.
-DOCUMENT = Document(none_as_null=True)
-TAGS = Document(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
 def dump_json(value: Any) -> str:
@@ -86,8 +112,3 @@ def dump_json(value: Any) -> str:
         return orjson.dumps(value).decode()
     except TypeError:
         return pydantic_core.to_json(value).decode()
-
-
-def raw_json(text: str) -> str:
-    """Return JSON as it was stored: a read hands it on unparsed, and who needs the value calls `orjson.loads`."""
-    return text

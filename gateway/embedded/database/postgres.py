@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.embedded.database.base import DatabaseError
 from gateway.embedded.database.version import prepare
-from gateway.embedded.types import dump_json, raw_json
 
 T = TypeVar("T")
 
@@ -41,8 +40,9 @@ class PostgresDatabase:
             url.set(drivername="postgresql+asyncpg"),
             pool_size=CONNECTIONS,
             max_overflow=0,
-            json_serializer=dump_json,
-            json_deserializer=raw_json,
+            # A `Document` writes itself, and is read as it was stored.
+            json_serializer=str,
+            json_deserializer=str,
             connect_args={"server_settings": {"application_name": "prefect-graphql", "jit": "off"}, "timeout": 10},
         )
         database = cls(engine)

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.embedded.database.base import DatabaseError
 from gateway.embedded.database.version import prepare
-from gateway.embedded.types import dump_json, raw_json
 
 T = TypeVar("T")
 
@@ -156,8 +155,6 @@ def _engine(url: URL, begin: str, connections: int, *pragmas: str) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_reset_on_return=None,
-        json_serializer=dump_json,
-        json_deserializer=raw_json,
         connect_args={"cached_statements": 512, "check_same_thread": False},
     )
 
