@@ -17,7 +17,7 @@ from resolvers.context import context_of
 from resolvers.ids import id_argument
 from resolvers.nodes import find
 from resolvers.selection import types
-from schema import COLLECTIONS
+from schema import COLLECTIONS, federation
 from schema.history import flow_run_history, task_run_history
 from schema.names import Names
 from schema.scalars import DATETIME
@@ -63,6 +63,8 @@ def nodes() -> dict[str, Any]:
 def queries() -> dict[str, Any]:
     """Make the fields of Query."""
     made: dict[str, Any] = {
+        "_entities": federation.entities(COLLECTIONS),
+        "_service": federation.service(),
         **nodes(),
         "flow_run_history": flow_run_history,
         "task_run_history": task_run_history,
@@ -101,5 +103,5 @@ def build() -> Schema:
         types=[collection.row for collection in COLLECTIONS],
         scalar_overrides={datetime: DATETIME},
         config=StrawberryConfig(name_converter=Names(), default_resolver=value_of),
-        federation_version="2.9",
+        federation_version="2.0",  # the lowest with all that is used: composers refuse what is newer than they are
     )

@@ -10,9 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
-from resolvers.context import context_of
-from resolvers.ids import id_argument
-from resolvers.nodes import find
 from schema.scalars import Id
 
 M = TypeVar("M", bound=BaseModel)
@@ -34,11 +31,6 @@ class Node(BaseModel):
     def is_type_of(cls, row: Any, _info: GraphQLResolveInfo[Any]) -> bool:
         """Tell whether a row is of this type: `node` and `_entities` write the type's name into it."""
         return bool(row.get("__typename", cls.__name__) == cls.__name__)
-
-    @classmethod
-    async def resolve_reference(cls, info: strawberry.Info, id: strawberry.ID) -> Any:  # noqa: A002  the key's name
-        """Find the row that another subgraph refers to; null where there is none."""
-        return await find(context_of(info), id_argument("id", id), {cls.__name__})
 
 
 class _Stamps(BaseModel):

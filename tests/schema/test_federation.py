@@ -1,0 +1,272 @@
+"""`_entities` and `_service`, over an upstream that records its calls."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLUnionType,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+    parse,
+)
+
+from gateway.execution import Execution, GraphQLRequest
+from gateway.settings import Settings
+from resolvers.context import Context
+from resolvers.errors import Forbidden, NotFound
+from schema.build import build
+from tests.gateway import toy
+
+SCHEMA = build()
+NAMES = """
+query ($representations: [_Any!]!) {
+  _entities(representations: $representations) {
+    __typename
+    ... on FlowRun { id name }
+    ... on Flow { id flowName: name }
+    ... on State { id stateName: name }
+    ... on Deployment { id deploymentName: name }
+  }
+}
+"""
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """Has rows of some collections: `/filter` finds them by id, and so does a GET; other collections are forbidden."""
+
+    rows: dict[str, set[str]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def read(self, method: str, path: str, body: Row | None = None) -> Any:
+        self.calls.append(f"{method} {path}")
+        collection, last = path.strip("/").split("/")
+        known = self.rows.get(collection)
+        if known is None:
+            raise Forbidden("Not this one.", status=403)
+        if last == "filter":
+            assert body
+            asked = body[collection]["id"]["any_"]
+            assert len(asked) <= 200
+            return [{"id": id_, "name": f"{collection} {id_}"} for id_ in sorted(known & set(asked))]
+        if last not in known:
+            raise NotFound("There is none.", status=404)
+        return {"id": last, "name": f"{collection} {last}", "type": "COMPLETED"}
+
+    async def write(self, *_: Any) -> Any:
+        raise AssertionError("Entities are only read.")
+
+
+def ids(number: int) -> list[str]:
+    return [str(uuid.UUID(int=index + 1)) for index in range(number)]
+
+
+def references(name: str, *wanted: Any) -> list[Row]:
+    return [{"__typename": name, "id": id_} for id_ in wanted]
+
+
+async def entities(rest: Recorder, representations: list[Any], query: str = NAMES) -> Any:
+    return await SCHEMA.execute(query, {"representations": representations}, Context(rest))
+
+
+def codes(answer: Any) -> dict[int, str]:
+    """Return the code of each entity's error by the entity's index."""
+    return {error.path[1]: error.original_error.extensions["code"] for error in answer.errors or ()}
+
+
+@pytest.mark.parametrize(("number", "calls"), [(20, 1), (200, 1), (250, 2)])
+async def test_entities_of_a_type_are_read_by_the_page(number: int, calls: int) -> None:
+    rest = Recorder({"flow_runs": set(ids(number))})
+    answer = await entities(rest, references("FlowRun", *reversed(ids(number))))
+    assert answer.errors is None
+    assert [row["id"] for row in answer.data["_entities"]] == ids(number)[::-1]
+    assert {row["__typename"] for row in answer.data["_entities"]} == {"FlowRun"}
+    assert rest.calls == ["POST /flow_runs/filter"] * calls
+
+
+async def test_each_type_is_one_call() -> None:
+    first, second, third = ids(3)
+    rest = Recorder({"flow_runs": {first, second}, "flows": {first, third}, "deployments": {third}})
+    wanted = [("FlowRun", first), ("Flow", third), ("Deployment", third), ("FlowRun", second), ("Flow", first)]
+    answer = await entities(rest, [{"__typename": name, "id": id_} for name, id_ in wanted])
+    assert answer.errors is None
+    assert [(row["__typename"], row["id"]) for row in answer.data["_entities"]] == wanted
+    assert sorted(rest.calls) == ["POST /deployments/filter", "POST /flow_runs/filter", "POST /flows/filter"]
+
+
+async def test_an_entity_that_is_asked_for_twice_is_read_once() -> None:
+    (only,) = ids(1)
+    rest = Recorder({"flow_runs": {only}})
+    twice = """
+    query ($representations: [_Any!]!) {
+      a: _entities(representations: $representations) { ... on FlowRun { id } }
+      b: _entities(representations: $representations) { ... on FlowRun { id } }
+    }
+    """
+    answer = await entities(rest, references("FlowRun", only, only.upper()), twice)
+    assert answer.errors is None
+    assert answer.data == {"a": [{"id": only}] * 2, "b": [{"id": only}] * 2}
+    assert rest.calls == ["POST /flow_runs/filter"]
+
+
+async def test_an_unknown_id_is_null() -> None:
+    known, unknown = ids(2)
+    answer = await entities(Recorder({"flow_runs": {known}}), references("FlowRun", unknown, known))
+    assert answer.errors is None
+    assert [row and row["id"] for row in answer.data["_entities"]] == [None, known]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"__typename": "FlowRun", "id": "7"},
+        {"__typename": "FlowRun", "id": 7},
+        {"__typename": "FlowRun", "id": None},
+        {"__typename": "FlowRun"},
+        {"__typename": "Log", "id": ids(1)[0]},
+        {"__typename": "PageInfo", "id": ids(1)[0]},
+        {"__typename": "Nothing", "id": ids(1)[0]},
+        {"id": ids(1)[0]},
+        ids(1)[0],
+    ],
+)
+async def test_a_bad_reference_fails_alone(bad: Any) -> None:
+    (known,) = ids(1)
+    answer = await entities(Recorder({"flow_runs": {known}}), [bad, *references("FlowRun", known)])
+    assert codes(answer) == {0: "BAD_USER_INPUT"}
+    assert [row and row["id"] for row in answer.data["_entities"]] == [None, known]
+
+
+async def test_what_else_a_representation_has_is_ignored() -> None:
+    (known,) = ids(1)
+    reference = {"__typename": "FlowRun", "id": known, "info": 1, "self": 2, "name": "another"}
+    answer = await entities(Recorder({"flow_runs": {known}}), [reference])
+    assert answer.errors is None
+    assert answer.data["_entities"][0]["name"] == f"flow_runs {known}"
+
+
+async def test_a_type_that_fails_fails_alone() -> None:
+    (known,) = ids(1)
+    rest = Recorder({"flow_runs": {known}})
+    answer = await entities(rest, references("Flow", known) + references("FlowRun", known))
+    assert codes(answer) == {0: "FORBIDDEN"}
+    assert answer.data["_entities"][1]["id"] == known
+
+
+async def test_states_are_asked_from_both_collections() -> None:
+    of_flow_run, of_task_run, unknown = ids(3)
+    rest = Recorder({"flow_run_states": {of_flow_run}, "task_run_states": {of_task_run}})
+    answer = await entities(rest, references("State", of_flow_run, of_task_run, unknown))
+    assert answer.errors is None
+    assert [row and row["stateName"] for row in answer.data["_entities"]] == [
+        f"flow_run_states {of_flow_run}",
+        f"task_run_states {of_task_run}",
+        None,
+    ]
+    assert sorted(rest.calls) == [
+        f"GET /{collection}_run_states/{id_}" for collection in ("flow", "task") for id_ in ids(3)
+    ]
+
+
+@pytest.mark.parametrize("literal", [True, False])
+async def test_entities_count_as_rows(literal: bool) -> None:
+    upstream = toy.upstream()
+    items = ", ".join(f'{{__typename: "FlowRun", id: "{id_}"}}' for id_ in ids(4))
+    declared, given = ("", f"[{items}]") if literal else ("($given: [_Any!]!)", "$given")
+    query = f"query {declared} {{ _entities(representations: {given}) {{ ... on FlowRun {{ taskRuns(first: 5) {{ nodes {{ id }} }} }} }} }}"
+    execution = Execution(SCHEMA, upstream, Settings(max_rows=23), Context)
+    answer = await execution.run(
+        GraphQLRequest(query, deadline=1e9, variables={} if literal else {"given": references("FlowRun", *ids(4))})
+    )
+    assert [error["message"] for error in answer.errors] == [
+        "The query's rows are 24, more than 23 (PREFECT_GRAPHQL_MAX_ROWS)."
+    ]
+    assert upstream.calls == []
+
+
+async def test_the_list_of_entities_is_bounded() -> None:
+    execution = Execution(SCHEMA, toy.upstream(), Settings(max_list=3), Context)
+    variables = {"representations": references("FlowRun", *ids(4))}
+    answer = await execution.run(GraphQLRequest(NAMES, deadline=1e9, variables=variables))
+    assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_USER_INPUT"]
+    assert "PREFECT_GRAPHQL_MAX_LIST" in answer.errors[0]["message"]
+
+
+def sdl() -> str:
+    answer = SCHEMA.execute_sync("{ _service { sdl } }")
+    assert answer.data
+    text: str = answer.data["_service"]["sdl"]
+    return text
+
+
+def declared(text: str) -> dict[str, Any]:
+    """Return the definitions of types by their names."""
+    return {each.name.value: each for each in parse(text).definitions if hasattr(each, "name") and each.name}
+
+
+def directives(node: Any) -> dict[str, Row]:
+    return {
+        applied.name.value: {argument.name.value: argument.value.value for argument in applied.arguments or ()}
+        for applied in node.directives or ()
+    }
+
+
+def test_every_resource_has_a_key_that_is_resolvable_where_rest_reads_by_id() -> None:
+    keys = {
+        name: directives(node)["key"]
+        for name, node in declared(sdl()).items()
+        if isinstance(node, ObjectTypeDefinitionNode) and "key" in directives(node)
+    }
+    assert {key["fields"] for key in keys.values()} == {"id"}
+    resolvable = {name for name, key in keys.items() if key["resolvable"]}
+    assert keys.keys() - resolvable == {"Log", "DeploymentSchedule", "GlobalConcurrencyLimit"}
+    union = SCHEMA._schema.type_map["_Entity"]
+    assert isinstance(union, GraphQLUnionType)
+    assert {type_.name for type_ in union.types} == resolvable
+
+
+def test_a_type_with_an_id_is_an_entity() -> None:
+    # Who made a row is told by an id and a type, which no route reads.
+    values = {"CreatedBy", "UpdatedBy"}
+    with_id = {
+        name
+        for name, type_ in SCHEMA._schema.type_map.items()
+        if isinstance(type_, GraphQLObjectType) and "id" in type_.fields
+    }
+    types = declared(sdl())
+    assert {name for name in with_id if "key" in directives(types[name])} == with_id - values
+
+
+def test_the_subgraph_leaves_out_what_every_subgraph_has() -> None:
+    whole, own = declared(SCHEMA.as_str()), declared(sdl())
+    assert whole.keys() - own.keys() == {"_Any", "_Entity", "_Service"}
+    names = {
+        name: {field.name.value for field in types["Query"].fields}
+        for name, types in {"whole": whole, "own": own}.items()
+    }
+    assert names["whole"] - names["own"] == {"node", "nodes", "_entities", "_service"}
+    for name in own.keys() - {"Query"}:
+        assert own[name].to_dict() == whole[name].to_dict()
+
+
+def test_directives_are_imported_and_scalars_specified() -> None:
+    text = sdl()
+    assert text.startswith(
+        'schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: ["@key", "@shareable"])'
+    )
+    types = declared(text)
+    used = {name for node in types.values() for name in directives(node)}
+    assert used == {"key", "shareable", "specifiedBy"}
+    assert directives(types["PageInfo"]) == {"shareable": {}}
+    scalars = [node for node in types.values() if isinstance(node, ScalarTypeDefinitionNode)]
+    assert {node.name.value for node in scalars} == {"DateTime", "JSON"}
+    for node in scalars:
+        scalar = SCHEMA._schema.type_map[node.name.value]
+        assert isinstance(scalar, GraphQLScalarType)
+        assert directives(node)["specifiedBy"]["url"] == scalar.specified_by_url
