@@ -10,7 +10,7 @@ def canonical(value: str) -> str:
     try:
         return str(uuid.UUID(value))
     except (ValueError, AttributeError, TypeError):
-        msg = f"{value[:50]!r} is not a UUID"
+        msg = f"{str(value)[:50]!r} is not a UUID"
         raise ValueError(msg) from None
 
 
