@@ -16,10 +16,15 @@ log = logging.getLogger(__name__)
 CONFLICT = "Data integrity conflict. This usually means a unique or foreign key constraint was violated. See server logs for details."
 
 
+class Missing(Exception):
+    """A row that a write is about is not there; some of Prefect's routes answer that with a body of its own."""
+
+
 def add_failures(app: FastAPI) -> None:
     """Let the app answer failures."""
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]  # called with that exception only
     app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(Missing, _missing)
     app.add_exception_handler(OverflowError, _unfit)
     app.add_exception_handler(DBAPIError, _refused)
     app.add_exception_handler(DatabaseError, _unavailable)
@@ -50,6 +55,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     if isinstance(getattr(cause, "__cause__", None), asyncpg.DataError) or "too complex" in str(cause):
         return await _unfit(request, cause or error)
     return await _defect(request, error)
+
+
+async def _missing(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"exception_message": str(error)}, 404)
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:

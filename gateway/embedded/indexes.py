@@ -17,7 +17,8 @@ Keys = dict[str, list[tuple[str, ...]]]
 UNIQUE: Keys = {
     "flows": [("name",)],
     "flow_runs": [("flow_id", "idempotency_key")],
-    "task_runs": [("flow_run_id", "task_key", "dynamic_key")],
+    # Not led by the flow run, or SQLite would find its task runs by this index and sort them.
+    "task_runs": [("dynamic_key", "task_key", "flow_run_id")],
     "deployments": [("flow_id", "name")],
     "work_pools": [("name",)],
     "work_queues": [("work_pool_id", "name")],
@@ -62,7 +63,10 @@ TAGGED = ("flows", "flow_runs", "task_runs", "deployments")
 def add_indexes(table: Table) -> None:
     """Add its indexes to a table."""
     for key in UNIQUE.get(table.name, ()):
-        Index(f"uq_{table.name}__{'_'.join(key)}", *(table.c[column] for column in key), unique=True)
+        columns = [table.c[column] for column in key]
+        # Nulls are never equal; left out, the index doesn't tempt SQLite where another has the order too.
+        given = columns[-1].is_not(None) if columns[-1].nullable else None
+        Index(f"uq_{table.name}__{'_'.join(key)}", *columns, unique=True, sqlite_where=given, postgresql_where=given)
     for key in SORTED.get(table.name, ()):
         Index(f"ix_{table.name}__{'_'.join(key)}"[:LONGEST_NAME], *(nulls_low(_key(table, column)) for column in key))
     if table.name in TAGGED:

@@ -7,10 +7,10 @@ from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, FromClause, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, Table, exists, func, select
 
 from gateway.embedded.expressions import estimated_run_time, start
-from gateway.embedded.filters import Condition, condition
+from gateway.embedded.filters import Condition, condition, one_of
 from gateway.embedded.tables import TABLES
 from gateway.embedded.types import microseconds
 
@@ -31,7 +31,7 @@ class Related:
     through: tuple["Related", ...] = ()
 
     @property
-    def table(self) -> FromClause:
+    def table(self) -> Table:
         return TABLES["work_queues" if self.group == "work_pool_queues" else self.group]
 
 
@@ -71,19 +71,30 @@ def conditions(collection: str, groups: Groups) -> list[Condition]:
     return parts + _related(TABLES[collection], RELATED.get(collection, ()), groups)
 
 
-def _related(table: FromClause, related: tuple[Related, ...], groups: Groups) -> list[Condition]:
+def _related(table: Table, related: tuple[Related, ...], groups: Groups) -> list[Condition]:
     return [part for one in related if (part := _one_related(table, one, groups)) is not None]
 
 
-def _one_related(table: FromClause, related: Related, groups: Groups) -> Condition | None:
+def _one_related(table: Table, related: Related, groups: Groups) -> Condition | None:
     group, target = groups.get(related.group), related.table
-    inner = [] if group is None else [condition(target.name, group)]  # type: ignore[attr-defined]  # it is a Table
-    inner += _related(target, related.through, groups)
-    if not inner:
+    further = _related(target, related.through, groups)
+    if group is None and not further:
         return None
+    if not related.many and not further and (ids := _only_ids(group)) is not None and table.c[related.key].foreign_keys:
+        return one_of(table.c[related.key], ids)
+    inner = further if group is None else [condition(target.name, group), *further]
     if related.many:
         return exists(select(1).where(target.c[related.key] == table.c.id, *inner))
     return table.c[related.key].in_(select(target.c.id).where(*inner))
+
+
+def _only_ids(group: BaseModel | None) -> list[str] | None:
+    """Return the ids that are all that a filter asks for: a foreign key is compared with them without a look at its table."""
+    given = {} if group is None else group.model_dump(exclude_none=True, exclude={"operator"})
+    match given:
+        case {"id": {"any_": list(ids), **others}, **more} if not others and not more:
+            return ids
+    return None
 
 
 def order(collection: str, sort: str | None = None) -> list[ColumnElement[Any]]:

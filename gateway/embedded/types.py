@@ -83,10 +83,9 @@ class Document(TypeDecorator[Any]):
 
     impl = JSON
     cache_ok = True
-    postgres: type[JSON] = postgresql.JSON
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return self.postgres(none_as_null=True) if dialect.name == "postgresql" else Text()
+        return postgresql.JSON(none_as_null=True) if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         return None if value is None else dump_json(value)
@@ -99,7 +98,9 @@ class Tags(Document):
     """A list of strings that filters look into, and therefore `jsonb` in PostgreSQL; `json` keeps a document as written."""
 
     cache_ok = True
-    postgres = postgresql.JSONB
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return postgresql.JSONB(none_as_null=True) if dialect.name == "postgresql" else Text()
 
 
 # Text compares by code point everywhere, so that both databases sort names alike.

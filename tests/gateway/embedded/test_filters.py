@@ -1,20 +1,26 @@
 """Filters select in SQL what they mean in Python, on both databases."""
 
 from collections.abc import AsyncIterator
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from sqlalchemy import Connection, create_engine, literal, select
+from sqlalchemy import Connection, create_engine, event, literal, select
 
 from gateway.embedded.bodies import Body, body, groups_of
 from gateway.embedded.database import Database, open_database
-from gateway.embedded.queries import conditions, count
+from gateway.embedded.queries import conditions, count, page
 from gateway.embedded.search import search
 from gateway.embedded.tables import METADATA, TABLES
 from schema import COLLECTIONS
+from schema.flow_runs import FlowRunSort
+from schema.flows import FlowSort
+from schema.logs import LogSort
+from schema.task_runs import TaskRunSort
 from tests.gateway.embedded import meaning
 from tests.gateway.embedded.population import START, STATES, TAGS, fill, make_world
 
@@ -202,6 +208,90 @@ def test_groups_on_one_path_mean_the_same_row() -> None:
     sql = str(count("flows", BODIES["flows"].model_validate(groups).groups))
     assert sql.count("EXISTS") == 2
     assert "task_runs.flow_run_id = flow_runs.id" in sql
+
+
+async def plan_of(database: Database, collection: str, sent: dict[str, Any], sort: Enum) -> str:
+    """Return how SQLite finds a page: its plan, without the lists of values."""
+    statement = page(collection, BODIES[collection].model_validate(sent).groups, sort, 50, 0)
+
+    def run(connection: Connection) -> str:
+        steps: list[str] = []
+        cursor = connection.connection.cursor()
+
+        def explain(_c: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: Any) -> None:
+            steps.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters))
+
+        event.listen(connection, "before_cursor_execute", explain)
+        connection.execute(statement).close()
+        event.remove(connection, "before_cursor_execute", explain)
+        return "; ".join(steps)
+
+    return await database.read(run)
+
+
+ONE = WORLD["flows"][0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("collection", "sent", "sort", "index"),
+    [
+        ("flow_runs", {}, FlowRunSort.START_TIME_DESC, "ix_flow_runs__start_id"),
+        ("flow_runs", {}, FlowRunSort.ID_DESC, "sqlite_autoindex_flow_runs_1"),
+        ("flow_runs", {}, FlowRunSort.NAME_ASC, "ix_flow_runs__name_id"),
+        (
+            "flow_runs",
+            {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__state_type_start_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__state_name_start_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"start_time": {"after_": "2026-01-01T00:00:00Z"}}},
+            FlowRunSort.START_TIME_ASC,
+            "ix_flow_runs__start_id",
+        ),
+        ("flow_runs", {"flow_runs": {"tags": {"all_": ["a"]}}}, FlowRunSort.START_TIME_DESC, "ix_flow_runs__start_id"),
+        (
+            "flow_runs",
+            {"flows": {"id": {"any_": [ONE]}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__flow_id_start_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"deployment_id": {"any_": [ONE]}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__deployment_id_start_id",
+        ),
+        (
+            "task_runs",
+            {"flow_runs": {"id": {"any_": [ONE]}}},
+            TaskRunSort.EXPECTED_START_TIME_ASC,
+            "ix_task_runs__flow_run_id_expected_start_time_id",
+        ),
+        (
+            "logs",
+            {"logs": {"flow_run_id": {"any_": [ONE]}}},
+            LogSort.TIMESTAMP_ASC,
+            "ix_logs__flow_run_id_timestamp_id",
+        ),
+        ("flows", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}, FlowSort.NAME_ASC, "uq_flows__name"),
+    ],
+)
+async def test_what_a_ui_asks_for_walks_an_index_and_sorts_nothing(
+    tmp_path: Path, collection: str, sent: dict[str, Any], sort: Enum, index: str
+) -> None:
+    database = await open_database(f"sqlite:///{tmp_path / 'plans.db'}", METADATA)
+    plan = await plan_of(database, collection, sent, sort)
+    await database.close()
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
 
 
 async def test_a_long_list_is_one_parameter(database: Database) -> None:

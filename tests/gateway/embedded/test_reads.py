@@ -62,29 +62,28 @@ def sort_key(collection: str, sort: str, row: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("collection", "sort"),
-    [(collection.name, sort.value) for collection in FILTERED if collection.sort for sort in collection.sort],
+    "collection", [collection for collection in FILTERED if collection.sort], ids=lambda collection: collection.name
 )
 async def test_sorts_put_nulls_lowest_and_pages_repeat_and_skip_nothing(
-    client: httpx.AsyncClient, collection: str, sort: str
+    client: httpx.AsyncClient, collection: Any
 ) -> None:
-    # A running task's duration grows while pages are read.
-    body = {"sort": sort} | (
-        {"task_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}} if "DURATION" in sort else {}
-    )
-    rows = await read(client, f"/{collection}/filter", body)
-    pages = [
-        await read(client, f"/{collection}/filter", {**body, "limit": 7, "offset": offset})
-        for offset in range(0, len(rows) + 7, 7)
-    ]
-    assert [row["id"] for page in pages for row in page] == [row["id"] for row in rows]
-    keys = [sort_key(collection, sort, row) for row in rows]
-    if sort.endswith("DESC"):
-        keys.reverse()
-    known = [key for key in keys if key is not None]
-    assert keys == [None] * (len(keys) - len(known)) + sorted(known)
-    ids = [row["id"] for row in rows]
-    assert len(set(ids)) == len(ids) > 7 or collection in {"flows", "deployments"}
+    for sort in (sort.value for sort in collection.sort):
+        # A running task's duration grows while pages are read.
+        ended: dict[str, Any] = (
+            {"task_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}} if "DURATION" in sort else {}
+        )
+        path, body = f"/{collection.name}/filter", {"sort": sort, **ended}
+        rows = await read(client, path, body)
+        pages = [
+            await read(client, path, {**body, "limit": 7, "offset": offset}) for offset in range(0, len(rows) + 7, 7)
+        ]
+        assert [row["id"] for page in pages for row in page] == [row["id"] for row in rows]
+        assert len({row["id"] for row in rows}) == len(rows) > 7
+        keys = [sort_key(collection.name, sort, row) for row in rows]
+        if sort.endswith("DESC"):
+            keys.reverse()
+        known = [key for key in keys if key is not None]
+        assert keys == [None] * (len(keys) - len(known)) + sorted(known), sort
 
 
 async def test_times_are_written_as_prefect_writes_them(client: httpx.AsyncClient) -> None:
@@ -388,7 +387,6 @@ async def test_a_body_that_makes_no_sense_is_refused(
         {"logs": {"level": {"ge_": 10**30}}},
         {"logs": {"level": {"ge_": -(10**30)}}},
         {"offset": 10**30},
-        {"logs": {"text": {"query": "+\0"}}},
     ],
 )
 async def test_a_value_beyond_the_database_is_refused_or_found_nowhere(
@@ -399,8 +397,11 @@ async def test_a_value_beyond_the_database_is_refused_or_found_nowhere(
     assert response.status_code == 200 or "does not fit into the database" in response.json()["detail"]
 
 
-async def test_a_very_long_pattern_is_refused_or_found_nowhere(client: httpx.AsyncClient) -> None:
-    response = await client.post("/flows/filter", json={"flows": {"name": {"like_": "x" * 60_000}}})
+@pytest.mark.parametrize("name", [{"like_": "x" * 60_000}, {"any_": ["nul \0"]}], ids=["long", "nul"])
+async def test_a_name_that_cannot_be_is_refused_or_found_nowhere(
+    client: httpx.AsyncClient, name: dict[str, Any]
+) -> None:
+    response = await client.post("/flows/filter", json={"flows": {"name": name}})
     assert response.status_code == 422 or response.json() == []
 
 
