@@ -28,6 +28,7 @@ def add_failures(app: FastAPI) -> None:
     app.add_exception_handler(OverflowError, _unfit)
     app.add_exception_handler(DBAPIError, _refused)
     app.add_exception_handler(DatabaseError, _unavailable)
+    app.add_exception_handler(ConnectionError, _unavailable)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -52,6 +53,8 @@ async def _unfit(_request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     """Tell a value that no database keeps, such as the character NUL in PostgreSQL, from a defect."""
     cause = getattr(error, "orig", None)
+    if getattr(error, "connection_invalidated", False):
+        return await _unavailable(request, error)
     if isinstance(getattr(cause, "__cause__", None), asyncpg.DataError) or "too complex" in str(cause):
         return await _unfit(request, cause or error)
     return await _defect(request, error)

@@ -54,6 +54,11 @@ class PostgresDatabase:
         return database
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
+        # After a restart of the server a whole pool of connections is stale; the first failure renews all of it.
+        retrying = stamina.AsyncRetryingCaller(attempts=2, timeout=None, wait_initial=0, wait_jitter=0)
+        return await retrying.on(_is_disconnected)(self._read, fn)
+
+    async def _read(self, fn: Callable[[Connection], T]) -> T:
         async with self._reader.begin() as connection:
             return await connection.run_sync(fn)
 
@@ -78,6 +83,10 @@ def _create(connection: Connection, metadata: MetaData) -> None:
 
 def _is_conflict(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in CONFLICTS
+
+
+def _is_disconnected(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _reason(error: Exception) -> str:

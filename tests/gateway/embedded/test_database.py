@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from gateway.embedded.database import Database, DatabaseError, open_database
@@ -265,6 +265,23 @@ async def test_a_file_of_another_program_or_version_is_refused(tmp_path: Path) -
         later.execute("UPDATE prefect_graphql SET version = 99")
     later.close()
     assert "version 99" in await open_failing(ours)
+
+
+async def test_reads_go_on_after_the_server_dropped_every_connection(postgres: Postgres) -> None:
+    url = await postgres.create_database()
+    database, other = await open_database(url, METADATA), await open_database(url, METADATA)
+    await asyncio.gather(
+        *(database.write(lambda connection, name=str(number): add(connection, name)) for number in range(8))
+    )
+    drop = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await other.write(lambda connection: connection.execute(drop).close())
+    assert len(await database.read(names)) == 8
+    await database.write(lambda connection: add(connection, "after"))
+    assert "after" in await database.read(names)
+    await database.close()
+    await other.close()
 
 
 async def test_a_server_that_cannot_be_reached_is_one_clear_line(postgres: Postgres) -> None:
