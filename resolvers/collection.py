@@ -92,13 +92,14 @@ def completed(model: type[BaseModel], row: Row) -> Row:
     """Fill in the keys that an older upstream left out, in the objects within too."""
     defaults, within = _shape(model)
     filled = row if defaults.keys() <= row.keys() else {**defaults, **row}
-    inner = {name: _completed_within(part, filled[name]) for name, part in within.items() if filled.get(name)}
+    inner = {name: completed_within(part, filled[name]) for name, part in within.items() if filled.get(name)}
     return {**filled, **inner} if inner else filled
 
 
-def _completed_within(model: type[BaseModel], value: Any) -> Any:
+def completed_within(model: type[BaseModel], value: Any) -> Any:
+    """Fill in the keys that an older upstream left out of an object or of a list of them; all else stays."""
     if isinstance(value, list):
-        return [_completed_within(model, each) for each in value]
+        return [completed_within(model, each) for each in value]
     return completed(model, value) if isinstance(value, dict) else value
 
 

@@ -15,7 +15,7 @@ from resolvers.context import Context, context_of
 from resolvers.errors import BadUserInput, NotFound
 from resolvers.ids import id_argument
 from resolvers.loaders import keys_of
-from resolvers.reading import Slice, Window, count, fill, has_more, parameters, rows_of, window
+from resolvers.reading import Slice, Window, count, fill, has_more, needed, parameters, rows_of, window
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Relation, Via
 
 Resolver = Callable[..., Awaitable[Any]]
@@ -212,9 +212,13 @@ def _relation(resolve: Resolver, relation: Relation, kind: Any, arguments: Argum
 def belongs_to(parent: str, *, key: str | Via, by: str = "id", description: str) -> Any:
     """Make the field of a row's parent: the row of the type at the path `parent` whose `by` is this row's `key`."""
     relation = BelongsTo(parent, key, by)
+    own = key if isinstance(key, str) else key.key
 
     async def resolve(root: Row, info: strawberry.Info) -> Any:
         loaders = context_of(info).loaders
+        if root.get(own) is None:
+            return None
+        needed(root, own)
         (value,) = await keys_of(loaders, key, [root])
         return await loaders.by(relation.collection, by).read(value) if value else None
 
@@ -240,7 +244,7 @@ def has_many(
     relation = HasMany(child, key, group, leaf, by, counts)
 
     async def resolve(root: Row, info: strawberry.Info, **arguments: Any) -> Any:
-        return _children_read(context_of(info), relation, root.get(by), arguments)
+        return _children_read(context_of(info), relation, needed(root, by), arguments)
 
     if isinstance(child, Collection):
         return _relation(resolve, relation, connection(child.row), window_arguments(child), description)
@@ -252,12 +256,10 @@ def has_many(
     return _relation(resolve, relation, connection(lazy(child)), arguments, description)
 
 
-def _children_read(context: Context, relation: HasMany, parent: str | None, arguments: Row) -> Any:
+def _children_read(context: Context, relation: HasMany, parent: str, arguments: Row) -> Any:
     asked, digest = _asked(context, relation.collection, f"{relation.place}{relation.collection.name}", arguments)
     groups = orjson.loads(asked.groups)
     relation.check(groups)
-    if parent is None:
-        return None
     beyond = Window(asked.groups, asked.sort, asked.offset + asked.first, 1)
 
     async def more() -> bool:
@@ -279,6 +281,6 @@ def listed(collection: Collection, *, description: str) -> Any:
     relation = Listed(collection)
 
     async def resolve(root: Row, info: strawberry.Info, **arguments: Any) -> Any:
-        return _list_read(context_of(info), relation, root["id"], arguments)
+        return _list_read(context_of(info), relation, needed(root, "id"), arguments)
 
     return _relation(resolve, relation, connection(collection.row), PAGE, description)

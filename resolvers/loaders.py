@@ -10,7 +10,7 @@ from aiodataloader import DataLoader
 
 from resolvers.collection import Collection, Row
 from resolvers.errors import NotFound
-from resolvers.reading import Slice, Window, chunks, count, fill, only, page, path_of, rows_of, whole, window
+from resolvers.reading import Slice, Window, chunks, count, fill, only, page, path_of, rows_of, text, whole, window
 from resolvers.relations import HasMany, Listed, Many, Via
 from resolvers.rest import Rest
 from resolvers.shared import shared
@@ -167,13 +167,13 @@ async def _grouped(loaders: Loaders, relation: HasMany, rows: list[Row], parents
 async def keys_of(loaders: Loaders, key: str | Via, rows: list[Row]) -> list[str | None]:
     """Read a key of each row, through the row between where the key stands there."""
     if isinstance(key, str):
-        return [row.get(key) for row in rows]
+        return [text(row, key) for row in rows]
     between = loaders.by(key.collection)
 
     async def target(row: Row) -> str | None:
-        through = row.get(key.key)
+        through = text(row, key.key)
         found = await between.read(through) if through else None
-        return found.get(key.target) if found else None
+        return text(found, key.target) if found else None
 
     return list(await asyncio.gather(*(target(row) for row in rows)))
 

@@ -80,6 +80,20 @@ def only(rows: list[Row], key: str, asked: Sequence[str], path: str) -> None:
         )
 
 
+def text(row: Row, key: str) -> str | None:
+    """Read a key by which other rows are found; None where it is no text."""
+    value = row.get(key)
+    return value if isinstance(value, str) else None
+
+
+def needed(row: Row, key: str) -> str:
+    """Read a key by which other rows are found, or raise an UpstreamError where it is unusable."""
+    found = text(row, key)
+    if found is None:
+        raise UpstreamError(f"The upstream's row has no usable `{key}`, by which this is found.")
+    return found
+
+
 async def page(rest: Rest, collection: Collection, groups: Row, **window: Any) -> list[Row]:
     """Read one page: POST /{collection}/filter."""
     path = path_of(collection, "filter")

@@ -8,7 +8,7 @@ import strawberry
 from pydantic import BaseModel, Field
 
 from resolvers.actions import Action, Done, answered, bulk_delete, changed, create, delete, given_input, update
-from resolvers.collection import Collection, Row
+from resolvers.collection import Collection, Row, completed_within
 from resolvers.fields import belongs_to, has_many
 from resolvers.reading import rows_of
 from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun, FlowRunPolicyInput
@@ -26,7 +26,7 @@ from schema.operators import (
 from schema.scalars import Id, Object, Objects, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
 from schema.states import StateCreate
-from schema.types import Computed, Dated, Detached, Input, absent, resource
+from schema.types import Computed, Dated, Detached, Input, Part, absent, resource
 
 
 @strawberry.enum(description="Whether a deployment's runs would be picked up.")
@@ -51,7 +51,7 @@ class _ConcurrencyOptions(BaseModel):
 
 
 @strawberry.pydantic.type(description="How a deployment keeps to its concurrency limit.")
-class ConcurrencyOptions(_ConcurrencyOptions):
+class ConcurrencyOptions(_ConcurrencyOptions, Part):
     pass
 
 
@@ -72,7 +72,7 @@ class GlobalConcurrencyLimit(Detached):
 
 
 @strawberry.pydantic.type(description="Who or what last changed a row.")
-class UpdatedBy(BaseModel):
+class UpdatedBy(Part):
     id: Id | None = absent("Its id.")
     type: str | None = absent("What it is.")
     display_value: str | None = absent("Its name for people.")
@@ -234,7 +234,7 @@ class FlowRunCreateStatus(Enum):
 
 
 @strawberry.pydantic.type(description="What became of one of many runs to create.")
-class FlowRunCreateResult(BaseModel):
+class FlowRunCreateResult(Part):
     flow_run_id: Id | None = absent("The run.")
     status: FlowRunCreateStatus | None = Field(description="Whether it was created.")
     error: str | None = absent("Why it was not.")
@@ -249,7 +249,7 @@ async def created(done: Done) -> Row:
 
 async def all_created(done: Done) -> Any:
     """Return what became of each run."""
-    return answered(done, "results")
+    return completed_within(FlowRunCreateResult, answered(done, "results"))
 
 
 ACTIONS = {
@@ -275,7 +275,7 @@ ACTIONS = {
         "POST",
         "/{id}/create_flow_run/bulk",
         all_created,
-        list[FlowRunCreateResult] | None,
+        list[FlowRunCreateResult | None] | None,
         "Create runs of a deployment.",
         given_input(list[DeploymentFlowRunCreate]),
     ),

@@ -33,11 +33,11 @@ from schema.scalars import Id, Object, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
 from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, State, StateCreate, StateType
 from schema.task_runs import TASK_RUNS
-from schema.types import Computed, Dated, Input, absent, resource
+from schema.types import Computed, Dated, Input, Part, absent, resource
 
 
 @strawberry.pydantic.type(description="Who or what created a row.")
-class CreatedBy(BaseModel):
+class CreatedBy(Part):
     id: Id | None = absent("Its id.")
     type: str | None = absent("What it is, such as DEPLOYMENT.")
     display_value: str | None = absent("Its name for people.")
@@ -62,7 +62,7 @@ class _FlowRunPolicy(BaseModel):
 
 
 @strawberry.pydantic.type(description="How a flow run is retried and paused.")
-class FlowRunPolicy(_FlowRunPolicy):
+class FlowRunPolicy(_FlowRunPolicy, Part):
     pass
 
 
@@ -244,7 +244,7 @@ ACTIONS = {
         "POST",
         "/bulk_set_state",
         verdicts,
-        list[SetStateResult] | None,
+        list[SetStateResult | None] | None,
         "Propose a state for the runs that a filter selects, at most `limit` of them.",
         {"filter": (told(FlowRunFilter | None, "Which runs."), UNSET, "flow_runs"), **STATE, "limit": LIMIT},
     ),

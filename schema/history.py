@@ -4,19 +4,20 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from resolvers.collection import Collection, Row
+from resolvers.collection import Collection, completed_within
 from resolvers.context import context_of
 from resolvers.fields import filter_arguments, told, typed
 from resolvers.reading import objects
 from schema.flow_runs import FLOW_RUNS
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS
+from schema.types import Part
 
 
 @strawberry.pydantic.type(description="Runs in one state in an interval.")
-class HistoryState(BaseModel):
+class HistoryState(Part):
     state_type: StateType | None = Field(description="The kind of state.")
     state_name: str | None = Field(description="The state's name.")
     count_runs: int | None = Field(description="How many runs.")
@@ -25,7 +26,7 @@ class HistoryState(BaseModel):
 
 
 @strawberry.pydantic.type(description="Runs in an interval of time, by their expected start.")
-class HistoryInterval(BaseModel):
+class HistoryInterval(Part):
     interval_start: datetime | None = Field(description="When the interval begins.")
     interval_end: datetime | None = Field(description="When the interval ends.")
     states: list[HistoryState] = Field(default_factory=list, description="The runs by state.")
@@ -38,7 +39,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
     """
     path = f"/{collection.name}/history"
 
-    async def resolve(info: strawberry.Info, **arguments: Any) -> list[Row]:
+    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
         asked = {groups.get(name, name): group for name, group in collection.body(arguments.get("filter")).items()}
         body = {
             "history_start": arguments["history_start"].isoformat(),
@@ -46,7 +47,8 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
             "history_interval_seconds": arguments["history_interval_seconds"],
             **asked,
         }
-        return objects(await context_of(info).rest.read("POST", path, body), path)
+        intervals = objects(await context_of(info).rest.read("POST", path, body), path)
+        return completed_within(HistoryInterval, intervals)
 
     times = {
         "history_start": (told(datetime, "When the first interval begins."), ...),
@@ -55,7 +57,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
     }
     return strawberry.field(
         resolver=typed(resolve, {**times, **filter_arguments(collection)}),
-        graphql_type=list[HistoryInterval] | None,
+        graphql_type=list[HistoryInterval | None] | None,
         description=f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",
     )
 

@@ -6,7 +6,7 @@ import strawberry
 from pydantic import BaseModel, Field
 
 from schema.scalars import Id, Object
-from schema.types import Detached, Input, absent, resource
+from schema.types import Detached, Input, Part, absent, resource
 
 
 class _Schedule(BaseModel):
@@ -19,7 +19,7 @@ class _Schedule(BaseModel):
 
 
 @strawberry.pydantic.type(description="When runs are made: exactly one of `interval`, `cron` and `rrule` is set.")
-class Schedule(_Schedule):
+class Schedule(_Schedule, Part):
     pass
 
 

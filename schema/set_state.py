@@ -4,16 +4,17 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from pydantic import BaseModel, Field
+from pydantic import Field
 from strawberry import UNSET
 
 from resolvers.actions import Action, Done, answered
-from resolvers.collection import Row
+from resolvers.collection import Row, completed, completed_within
 from resolvers.fields import belongs_to, told
 from resolvers.ids import id_argument
+from resolvers.reading import objects
 from schema.scalars import Id
 from schema.states import State, StateCreate
-from schema.types import absent
+from schema.types import Part, absent
 
 
 @strawberry.enum(description="What the orchestration made of a proposed state.")
@@ -25,14 +26,14 @@ class SetStateStatus(Enum):
 
 
 @strawberry.pydantic.type(description="Why the orchestration decided as it did.")
-class SetStateDetails(BaseModel):
+class SetStateDetails(Part):
     type: str | None = absent("The kind of details, such as reject_details.")
     reason: str | None = absent("The reason, where the state was not accepted.")
     delay_seconds: int | None = absent("Seconds to wait before trying again.")
 
 
 @strawberry.pydantic.type(description="What became of a proposed state; a verdict is no error.")
-class SetStateResult(BaseModel):
+class SetStateResult(Part):
     status: SetStateStatus | None = Field(description="The verdict.")
     state: State | None = absent("The state that the run is in, where it was set.")
     details: SetStateDetails | None = absent("Why.")
@@ -49,12 +50,13 @@ def _key(done: Done) -> str:
 
 async def verdict(done: Done) -> Row:
     """Return an OrchestrationResult with the run that it is about."""
-    return {**(done.answer or {}), _key(done): id_argument("id", done.arguments["id"])}
+    (answer,) = objects([done.answer], done.path)
+    return {**completed(SetStateResult, answer), _key(done): id_argument("id", done.arguments["id"])}
 
 
 async def verdicts(done: Done) -> Any:
     """Return the verdicts of a bulk_set_state."""
-    return answered(done, "results")
+    return completed_within(SetStateResult, answered(done, "results"))
 
 
 STATE: dict[str, tuple[Any, Any, str]] = {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from resolvers.collection import Collection
 from schema.operators import AnyStringExceptFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, OptionalObject, Value
-from schema.types import Input, Node, absent, resource
+from schema.types import Input, Node, Part, absent, resource
 
 
 @strawberry.enum(description="The kinds of state that a run can be in.")
@@ -51,7 +51,7 @@ class _StateDetails(BaseModel):
 
 
 @strawberry.pydantic.type(description="What a state knows beyond its type and name.")
-class StateDetails(_StateDetails):
+class StateDetails(_StateDetails, Part):
     pass
 
 

@@ -25,7 +25,7 @@ from schema.operators import (
 from schema.scalars import Id, Object, OptionalObject, Value
 from schema.set_state import set_state
 from schema.states import TASK_RUN_STATES, State, StateCreate, StateType, TaskRunStateFilter
-from schema.types import Computed, Dated, Input, absent, resource
+from schema.types import Computed, Dated, Input, Part, absent, resource
 
 
 class _TaskRunPolicy(BaseModel):
@@ -37,7 +37,7 @@ class _TaskRunPolicy(BaseModel):
 
 
 @strawberry.pydantic.type(description="How a task run is retried.")
-class TaskRunPolicy(_TaskRunPolicy):
+class TaskRunPolicy(_TaskRunPolicy, Part):
     pass
 
 

@@ -30,7 +30,16 @@ class Node(BaseModel):
     @classmethod
     def is_type_of(cls, row: Any, _info: GraphQLResolveInfo[Any]) -> bool:
         """Tell whether a row is of this type: `node` and `_entities` write the type's name into it."""
-        return bool(row.get("__typename", cls.__name__) == cls.__name__)
+        return isinstance(row, dict) and bool(row.get("__typename", cls.__name__) == cls.__name__)
+
+
+class Part(BaseModel):
+    """An object within a row, or one that no id finds."""
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
+        """Refuse what is no object: an upstream may send anything."""
+        return isinstance(value, dict)
 
 
 class _Stamps(BaseModel):
@@ -42,7 +51,7 @@ class Dated(_Stamps, Node):
     """A row that knows when it was made and last changed."""
 
 
-class Detached(_Stamps):
+class Detached(_Stamps, Part):
     """A row that REST cannot read by its id."""
 
     id: Id = Field(description="The row's UUID.")

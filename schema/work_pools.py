@@ -12,7 +12,7 @@ from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
 from schema.operators import AnyIdFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, Object, OptionalObject
-from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
+from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, resource
 
 
 @strawberry.enum(description="Whether a work pool or a work queue hands out runs.")
@@ -29,7 +29,7 @@ class _StorageConfiguration(BaseModel):
 
 
 @strawberry.pydantic.type(description="Where a work pool stores code and results.")
-class WorkPoolStorageConfiguration(_StorageConfiguration):
+class WorkPoolStorageConfiguration(_StorageConfiguration, Part):
     pass
 
 

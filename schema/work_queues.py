@@ -12,7 +12,7 @@ from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
 from schema.operators import AnyIdFilter, NamePrefixFilter, Operator, combined
 from schema.scalars import Id
-from schema.types import NAME_PATTERN, Computed, Dated, Input, absent, resource
+from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, resource
 from schema.work_pools import WorkPoolStatus
 
 
@@ -22,7 +22,7 @@ class _QueueFilter(BaseModel):
 
 
 @strawberry.pydantic.type(description="Deprecated in Prefect: which runs a work queue without a pool hands out.")
-class QueueFilter(_QueueFilter):
+class QueueFilter(_QueueFilter, Part):
     pass
 
 
