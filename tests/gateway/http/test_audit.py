@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.http.endpoint import GraphQLEndpoint
-from gateway.settings import Settings
-from tests.gateway import toy
-from tests.gateway.http.conftest import serving
+from tests.gateway.stack import open_gateway
 
 SOURCE = Path(__file__).parent / "audit"
 CACHE = Path(__file__).parents[3] / ".cache" / "graphql-http-audit"
@@ -35,13 +32,8 @@ async def audit() -> Path:
     return CACHE / "audit.js"
 
 
-@pytest.fixture
-def endpoint() -> GraphQLEndpoint:
-    return GraphQLEndpoint(toy.execution(toy.upstream()), Settings())
-
-
-async def test_all_audits_pass(audit: Path, endpoint: GraphQLEndpoint) -> None:
-    async with serving(endpoint) as url:
-        results = json.loads(await run("node", audit, f"{url}/graphql"))
+async def test_all_audits_pass(audit: Path, tmp_path: Path) -> None:
+    async with open_gateway(upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as gateway:
+        results = json.loads(await run("node", audit, f"{gateway.url}/graphql"))
     assert [result for result in results if result["status"] != "ok"] == []
     assert len(results) == 61
