@@ -72,8 +72,10 @@ def action_field(collection: Collection, action: Action) -> Any:
     async def resolve(info: strawberry.Info, **given: Any) -> Any:
         context = context_of(info)
         path = fill(route, *(id_argument(name, given[name]) for name in ids))
-        answer = await context.rest.write(action.method, path, body_of(action, given))
-        context.forget()
+        try:
+            answer = await context.rest.write(action.method, path, body_of(action, given))
+        finally:
+            context.forget()  # also after a failure: the write may have happened
         return await action.result(Done(context, info, collection, path, given, answer))
 
     return strawberry.field(

@@ -35,7 +35,7 @@ class SetStateDetails(Part):
 @strawberry.pydantic.type(description="What became of a proposed state; a verdict is no error.")
 class SetStateResult(Part):
     status: SetStateStatus | None = Field(description="The verdict.")
-    state: State | None = absent("The state that the run is in, where it was set.")
+    state: State | None = absent("The state that the run is in now.")
     details: SetStateDetails | None = absent("Why.")
     flow_run_id: Id | None = absent("The flow run.")
     task_run_id: Id | None = absent("The task run.")

@@ -12,8 +12,12 @@ import httpx
 import uvicorn
 
 from gateway.app import create_app
+from gateway.execution.documents import graphql_schema
 from gateway.settings import Settings
+from schema.build import build
 from tests.gateway.upstream.scripted import Exchange, Step, answer, scripted
+
+SCHEMA = graphql_schema(build())
 
 Rows = list[dict[str, Any]]
 
@@ -45,6 +49,19 @@ class Gateway:
         answered = await self.ask(query, variables)
         assert "errors" not in answered, answered["errors"]
         return answered["data"]
+
+    async def error(self, mutation: str, **variables: Any) -> Any:
+        """Send a mutation that must fail; return its one error."""
+        [error] = (await self.ask(document(mutation, **variables), variables))["errors"]
+        return error
+
+
+def document(mutation: str, **variables: Any) -> str:
+    """Write the document of one mutation, `field(arguments) {...}`, whose arguments are variables of the same names."""
+    assert SCHEMA.mutation_type
+    field = SCHEMA.mutation_type.fields[mutation.partition("(")[0]]
+    declared = ", ".join(f"${name}: {field.args[name].type}" for name in variables)
+    return f"mutation ({declared}) {{ {mutation} }}" if declared else f"mutation {{ {mutation} }}"
 
 
 @asynccontextmanager

@@ -22,18 +22,15 @@ from graphql import (
 )
 from pydantic import BaseModel
 
-from gateway.execution.documents import graphql_schema
 from resolvers.collection import Collection
 from resolvers.relations import BelongsTo, HasMany, Listed
 from schema import COLLECTIONS
-from schema.build import build
 from schema.names import Names
-from tests.gateway.stack import Gateway, Upstream, open_gateway, open_upstream, uuid
+from tests.gateway.stack import SCHEMA, Gateway, Upstream, open_gateway, open_upstream, uuid
 from tests.gateway.upstream.scripted import Exchange, answer
 
 pytestmark = pytest.mark.usefixtures("no_environment", "no_backoff", "nothing_unseen")
 
-SCHEMA = graphql_schema(build())
 ABSENT = object()
 BAD = [
     None,
