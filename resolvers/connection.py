@@ -131,7 +131,7 @@ def decode_cursor(cursor: str, digest: str) -> int:
     if made_for != digest:
         msg = "`after` is a cursor of another query: it goes with the field, filter and sort that it was made for."
         raise BadUserInput(msg)
-    if place < 0:
+    if not 0 <= place < MOST_ROWS:
         msg = "`after` is not a cursor of this API."
         raise BadUserInput(msg)
     return place
@@ -164,3 +164,5 @@ def length_of(first: int | None, most: int) -> int:
 
 
 DEFAULT_FIRST = 20
+MOST_ROWS = 2**31
+"""No offset of the upstream's API is beyond it."""

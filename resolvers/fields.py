@@ -15,6 +15,7 @@ from resolvers.context import Context, context_of
 from resolvers.errors import BadUserInput, NotFound
 from resolvers.ids import id_argument
 from resolvers.loaders import keys_of
+from resolvers.names import graphql_name
 from resolvers.reading import Slice, Window, count, fill, has_more, needed, parameters, rows_of, window
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Relation, Via
 
@@ -92,7 +93,9 @@ def item(collection: Collection) -> Any:
         by_name = [value for value in given.values() if value is not None]
         if (id is None) == (not by_name) or len(by_name) not in (0, len(names)):
             raise BadUserInput(
-                f"Give either `id` or {' and '.join(f'`{name}`' for name in names)}." if names else "Give `id`."
+                f"Give either `id` or {' and '.join(f'`{graphql_name(name)}`' for name in names)}."
+                if names
+                else "Give `id`."
             )
         context = context_of(info)
         if id is not None:

@@ -3,6 +3,7 @@
 import uuid
 
 from resolvers.errors import BadUserInput
+from resolvers.names import graphql_name
 
 
 def canonical(value: str) -> str:
@@ -19,5 +20,5 @@ def id_argument(name: str, value: str) -> str:
     try:
         return canonical(value)
     except ValueError as error:
-        msg = f"`{name}`: {error}."
+        msg = f"`{graphql_name(name)}`: {error}."
         raise BadUserInput(msg) from None

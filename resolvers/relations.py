@@ -5,6 +5,7 @@ from functools import cached_property
 
 from resolvers.collection import Collection, Row, collection_of, named
 from resolvers.errors import BadUserInput
+from resolvers.names import graphql_name
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class HasMany:
         """Refuse a filter whose OR would let other parents' children in."""
         name, leaf = self.place
         group = groups.get(name) or {}
-        for where, condition in ((name, group), (f"{name}.{leaf}", group.get(leaf) or {})):
+        for where, condition in (((name,), group), ((name, leaf), group.get(leaf) or {})):
             if condition.get("operator") == "or_":
-                msg = f"The filter on `{where}` can't use `operator: OR` here: it is what selects the children of each row. Use AND."
+                msg = f"The filter on `{'.'.join(map(graphql_name, where))}` can't use `operator: OR` here: it is what selects the children of each row. Use AND."
                 raise BadUserInput(msg)
 
     def allowed(self, groups: Row, parents: list[str]) -> list[str]:

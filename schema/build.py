@@ -42,7 +42,8 @@ async def find_many(
 ) -> Any:
     """Find rows by their ids alone."""
     asked = types(info)
-    return await asyncio.gather(*(find(context_of(info), id_argument("ids", each), asked) for each in ids))
+    keys = [id_argument("ids", each) for each in ids]
+    return await asyncio.gather(*(find(context_of(info), key, asked) for key in keys))
 
 
 def nodes() -> dict[str, Any]:

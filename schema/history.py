@@ -1,5 +1,6 @@
 """Histories: how many runs were in which state in each interval of time."""
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -8,12 +9,16 @@ from pydantic import Field
 
 from resolvers.collection import Collection, completed_within
 from resolvers.context import context_of
+from resolvers.errors import BadUserInput
 from resolvers.fields import filter_arguments, told, typed
 from resolvers.reading import objects
 from schema.flow_runs import FLOW_RUNS
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS
 from schema.types import Part
+
+MOST_INTERVALS = 500
+"""REST answers no more of them."""
 
 
 @strawberry.pydantic.type(description="Runs in one state in an interval.")
@@ -32,6 +37,17 @@ class HistoryInterval(Part):
     states: list[HistoryState] = Field(default_factory=list, description="The runs by state.")
 
 
+def check(start: datetime, end: datetime, seconds: float) -> None:
+    """Refuse what REST refuses, and what it would cut off unsaid: more intervals than it answers."""
+    if seconds < 1:
+        msg = f"`historyIntervalSeconds` is {seconds:g}: an interval lasts at least a second."
+        raise BadUserInput(msg)
+    intervals = math.ceil((end - start).total_seconds() / seconds)
+    if intervals > MOST_INTERVALS:
+        msg = f"`historyIntervalSeconds` is {seconds:g}, which makes {intervals} intervals from `historyStart` to `historyEnd`, more than {MOST_INTERVALS}: ask for longer ones."
+        raise BadUserInput(msg)
+
+
 def history(collection: Collection, *, groups: dict[str, str]) -> Any:
     """Make the root field of a history: POST /{runs}/history, at most 500 intervals of at least a second.
 
@@ -41,6 +57,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
 
     async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
         asked = {groups.get(name, name): group for name, group in collection.body(arguments.get("filter")).items()}
+        check(arguments["history_start"], arguments["history_end"], arguments["history_interval_seconds"])
         body = {
             "history_start": arguments["history_start"].isoformat(),
             "history_end": arguments["history_end"].isoformat(),

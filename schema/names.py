@@ -1,9 +1,10 @@
-"""GraphQL names, derived from the REST names in this one place."""
+"""GraphQL names, derived from the REST names."""
 
 from strawberry.schema.name_converter import NameConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from resolvers.names import graphql_name
 from schema import operators
 
 
@@ -16,7 +17,7 @@ class Names(NameConverter):
 
     def apply_naming_config(self, name: str) -> str:
         """Turn a REST name into its GraphQL name."""
-        return super().apply_naming_config(name.rstrip("_"))
+        return graphql_name(name)
 
     def from_input_object(self, input_type: StrawberryObjectDefinition) -> str:
         """Name an input."""

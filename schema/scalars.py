@@ -1,6 +1,6 @@
 """The scalars: ids are UUIDs, rows' datetimes stay the strings they are."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import strawberry
@@ -22,15 +22,15 @@ Value = Annotated[Any, strawberry.field(graphql_type=JSON | None)]
 
 
 def _parse_datetime(value: object) -> datetime:
+    """Read a moment, which is in UTC if it has no time zone; graphql-core tells where it stands if it is none."""
+    msg = "a moment is written as 2026-11-24T14:20:58Z"
     if not isinstance(value, str):
-        msg = f"DateTime cannot represent {value!r}: write it as 2026-11-24T14:20:58Z."
-        raise GraphQLError(msg)
+        raise TypeError(msg)
     try:
         moment = _DATETIME.validate_python(value)
     except ValidationError:
-        msg = f"DateTime cannot represent {value!r}: write it as 2026-11-24T14:20:58Z."
-        raise GraphQLError(msg) from None
-    return moment
+        raise ValueError(msg) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _serialize_datetime(value: object) -> object:
