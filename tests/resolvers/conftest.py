@@ -1,0 +1,84 @@
+"""Three servers with the same rows: the embedded one on SQLite and on PostgreSQL, and a real Prefect."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+
+from gateway import embedded, upstream
+from gateway.execution import Execution, GraphQLRequest
+from gateway.settings import Settings
+from gateway.upstream import Transport, Upstream
+from resolvers.context import Context
+from schema.build import build
+from tests.postgres import Postgres
+from tests.resolvers.world import Plain, World, fill
+from tests.services import run_prefect
+
+SEED = 7
+SCHEMA = build()
+WANTED = int(os.environ.get("PREFECT_GRAPHQL_TEST_EXAMPLES", "0"))
+EXAMPLES = settings(
+    max_examples=WANTED or 8,
+    derandomize=not WANTED,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+"""A few random examples, the same each time; as many others as the environment asks for."""
+FAR = 1e9
+"""A deadline that never comes."""
+
+
+@dataclass
+class Place:
+    """A server, as plain REST and through the gateway; `exact` where it closes every order by the id."""
+
+    rest: Plain
+    transport: Transport
+    exact: bool
+    world: World
+
+    async def ask(self, query: str, variables: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+        """Execute an operation; return the whole answer, the REST calls in `extensions.upstream`."""
+        chosen = Settings(upstream=None, **settings)
+
+        def context(rest: Any) -> Context:
+            return Context(rest, page=chosen.page_size, max_first=chosen.max_first)
+
+        execution = Execution(SCHEMA, Upstream(self.transport, chosen), chosen, context)
+        return (await execution.run(GraphQLRequest(query, FAR, variables or {}, trace=True))).body()
+
+    async def data(self, query: str, variables: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+        """Execute an operation that must succeed; return its data."""
+        answer = await self.ask(query, variables, **settings)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "prefect"])
+async def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Place]:
+    """Each of the three servers in turn, filled once."""
+    folder = tmp_path_factory.mktemp(request.param)
+    async with AsyncExitStack() as stack:
+        if request.param == "prefect":
+            url = stack.enter_context(run_prefect(folder))
+            http = httpx.AsyncClient(base_url=url, timeout=120, trust_env=False)
+            transport = upstream.remote(url)
+        else:
+            postgres: Postgres | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+            app = embedded.create_app(
+                await postgres.create_database() if postgres else f"sqlite:///{folder / 'rows.db'}"
+            )
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://embedded")
+            transport = upstream.embedded(app)
+        stack.push_async_callback(transport.aclose)
+        rest = Plain(await stack.enter_async_context(http))
+        yield Place(rest, transport, request.param != "prefect", await fill(rest, SEED))
