@@ -1,13 +1,17 @@
 """How many REST calls a query makes, and which: a part of the contract."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import pytest
 
+from gateway.upstream import Transport
+from gateway.upstream.transport import Reply
 from tests.resolvers.conftest import Place
-from tests.resolvers.world import Row, grouped
+from tests.resolvers.world import UNKNOWN, Row, grouped
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
@@ -55,6 +59,9 @@ CALLS: dict[str, list[str]] = {
     "{ flows(first: 3) { nodes { id } } }": [FLOWS],
     "{ flows(first: 3) { edges { cursor node { id } } nodes { id } pageInfo { hasNextPage } } }": [FLOWS],
     "{ flows(first: 3, offset: 2) { nodes { id } } }": ['POST /flows/filter {"sort":"NAME_ASC","limit":4,"offset":2}'],
+    "{ flows(filter: null, sort: null, first: null, after: null, offset: null) { nodes { id } } }": [
+        'POST /flows/filter {"sort":"NAME_ASC","limit":21}'
+    ],
     "{ flows(first: 3) { nodes { id } totalCount } }": [FLOWS, "POST /flows/count {}"],
     "{ flows(first: 100) { nodes { id } totalCount } }": ['POST /flows/filter {"sort":"NAME_ASC","limit":101}'],
     "{ flows(first: 0) { totalCount pageInfo { hasNextPage } } }": [
@@ -101,6 +108,11 @@ CALLS: dict[str, list[str]] = {
     "{ flowRuns(filter: {flowRuns: {id: {any: $runs}}}, first: 3) { nodes { taskRuns(first: 1) { nodes { flowRun { id } } } } } }": [
         'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":4}',
         'POST /task_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":200}',
+    ],
+    "{ flow(id: $small) { flowRuns { nodes { taskRuns { nodes { flowRun { name flow { name } } } } } } } }": [
+        'POST /flows/filter {"flows":{"id":{"any_":"1 flows"}}}',
+        'POST /flow_runs/filter {"flows":{"id":{"any_":"1 flows"}},"sort":"ID_DESC","limit":21}',
+        'POST /task_runs/filter {"flow_runs":{"id":{"any_":"2 flow_runs"}},"sort":"ID_DESC","limit":200}',
     ],
     "{ flowRuns(filter: {flowRuns: {id: {any: $runs}}}, first: 3) { nodes { flow { id } deployment { id } } } }": [
         'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":4}',
@@ -157,6 +169,13 @@ CALLS: dict[str, list[str]] = {
         'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"2 flow_runs"}},"sort":"ID_DESC","limit":3}',
         'POST /flow_runs/count {"flow_runs":{"parent_flow_run_id":{"any_":"2 flow_runs"}}}',
         *['POST /task_runs/count {"flow_runs":{"id":{"any_":"1 flow_runs"}}}'] * 2,
+    ],
+    # More parents than an API's page has rows: two hundred a call.
+    "{ taskRuns(filter: {taskRuns: {id: {any: $many}}}, first: 250) { nodes { logs(filter: {level: {ge: 99}}) { nodes { id } } } } }": [
+        'POST /task_runs/filter {"task_runs":{"id":{"any_":"250 task_runs"}},"sort":"ID_DESC","limit":200}',
+        'POST /task_runs/filter {"task_runs":{"id":{"any_":"250 task_runs"}},"sort":"ID_DESC","limit":51,"offset":200}',
+        'POST /logs/filter {"logs":{"level":{"ge_":99},"task_run_id":{"any_":"200 task_runs"}},"sort":"TIMESTAMP_ASC","limit":200}',
+        'POST /logs/filter {"logs":{"level":{"ge_":99},"task_run_id":{"any_":"50 task_runs"}},"sort":"TIMESTAMP_ASC","limit":200}',
     ],
     # A page that holds not all: fewer than half of the parents are done, so each is read by itself.
     "{ flows(filter: {flows: {id: {any: [$flow, $small]}}}) { nodes { flowRuns(first: 250) { nodes { id } totalCount } } } }": [
@@ -215,6 +234,7 @@ def named_ids(place: Place) -> dict[str, str]:
         "runs": [row["id"] for row in quiet.values()][:3],
         "callers": list(called)[:2],
         "called": [row["id"] for row in called.values()][:2],
+        "many": [row["id"] for row in rows["task_runs"]][:250],
         "small": runs[0][0],
         "flow": runs[-1][0],
     }
@@ -307,3 +327,47 @@ async def test_a_full_page_goes_on_with_the_parents_that_it_did_not_finish(place
             break
     alone = [{"flows": {"id": {"any_": [flow]}}, "sort": "NAME_ASC", "limit": 2} for flow in left]
     assert calls == [("POST", "/deployments/filter", body) for body in alone]
+
+
+async def test_more_ids_than_a_page_are_two_calls_and_keep_their_order(place: Place) -> None:
+    runs = [row["id"] for row in place.world.rows["flow_runs"]][:250]
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on FlowRun { id } } }"
+    answer = await place.ask(query, {"ids": [*runs, UNKNOWN, runs[0].upper()]})
+    assert answer["data"]["nodes"] == [*({"id": run} for run in runs), None, {"id": runs[0]}]
+    assert bodies_of(answer) == [
+        ("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": ids}}})
+        for ids in (runs[:200], [*runs[200:], UNKNOWN])
+    ]
+
+
+@dataclass
+class WithoutUi:
+    """A server without the private routes that count for many at once."""
+
+    inner: Transport
+
+    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        if path.startswith("/ui/"):
+            return 404, {"content-type": "application/json"}, b'{"detail":"Not Found"}'
+        answer: Reply = await self.inner.send(method, path, body, headers)
+        return answer
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@pytest.mark.parametrize(
+    "field", ["flows { nodes { id counted: deployments", "flowRuns { nodes { id counted: taskRuns"]
+)
+async def test_counts_are_right_where_the_route_for_many_is_missing(place: Place, field: str) -> None:
+    query = f"{{ {field} {{ totalCount }} }} }} }}"
+    expected = await place.data(query)
+    answer = await replace(place, transport=WithoutUi(place.transport)).ask(query)
+    assert answer["data"] == expected
+    (rows,) = answer["data"].values()
+    child = "deployments" if field.startswith("flows") else "task_runs"
+    owned = grouped(place.world.rows[child], "flow_id" if child == "deployments" else "flow_run_id")
+    assert [node["counted"]["totalCount"] for node in rows["nodes"]] == [
+        len(owned.get(node["id"], [])) for node in rows["nodes"]
+    ]
+    assert [path for _, path, _ in bodies_of(answer)].count(f"/{child}/count") == len(rows["nodes"])

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.relations import BelongsTo, HasMany
+from resolvers.relations import HasMany
 from schema import COLLECTIONS
 from tests.resolvers.conftest import EXAMPLES, Place
-from tests.resolvers.filters import bodies, graphql, uses_or
+from tests.resolvers.filters import bodies, graphql, groups_of, uses_or
 from tests.resolvers.world import Row, World
 
 TOTAL = {"ID_DESC", "DURATION_ASC", "DURATION_DESC"}
@@ -59,22 +59,22 @@ class ToMany:
         return f"{self.parents}-{self.field}"
 
 
-def _key(name: str) -> Callable[[World, Row], str | None]:
+def key_of(name: str) -> Callable[[World, Row], str | None]:
     return lambda _, row: row[name]
 
 
 RELATIONS = [
-    ToMany("flows", "flowRuns", "flow_runs", "flows", "id", _key("flow_id")),
-    ToMany("flows", "deployments", "deployments", "flows", "id", _key("flow_id")),
-    ToMany("deployments", "flowRuns", "flow_runs", "deployments", "id", _key("deployment_id")),
-    ToMany("flow_runs", "taskRuns", "task_runs", "flow_runs", "id", _key("flow_run_id")),
+    ToMany("flows", "flowRuns", "flow_runs", "flows", "id", key_of("flow_id")),
+    ToMany("flows", "deployments", "deployments", "flows", "id", key_of("flow_id")),
+    ToMany("deployments", "flowRuns", "flow_runs", "deployments", "id", key_of("deployment_id")),
+    ToMany("flow_runs", "taskRuns", "task_runs", "flow_runs", "id", key_of("flow_run_id")),
     ToMany("flow_runs", "subflowRuns", "flow_runs", "flow_runs", "parent_flow_run_id", World.owner),
-    ToMany("flow_runs", "logs", "logs", "logs", "flow_run_id", _key("flow_run_id")),
-    ToMany("task_runs", "logs", "logs", "logs", "task_run_id", _key("task_run_id")),
-    ToMany("work_pools", "flowRuns", "flow_runs", "work_pools", "id", _key("work_pool_id")),
-    ToMany("work_pools", "deployments", "deployments", "work_pools", "name", _key("work_pool_name"), by="name"),
-    ToMany("work_queues", "flowRuns", "flow_runs", "work_pool_queues", "id", _key("work_queue_id")),
-    ToMany("work_queues", "deployments", "deployments", "work_pool_queues", "id", _key("work_queue_id")),
+    ToMany("flow_runs", "logs", "logs", "logs", "flow_run_id", key_of("flow_run_id")),
+    ToMany("task_runs", "logs", "logs", "logs", "task_run_id", key_of("task_run_id")),
+    ToMany("work_pools", "flowRuns", "flow_runs", "work_pools", "id", key_of("work_pool_id")),
+    ToMany("work_pools", "deployments", "deployments", "work_pools", "name", key_of("work_pool_name"), by="name"),
+    ToMany("work_queues", "flowRuns", "flow_runs", "work_pool_queues", "id", key_of("work_queue_id")),
+    ToMany("work_queues", "deployments", "deployments", "work_pool_queues", "id", key_of("work_queue_id")),
 ]
 every_relation = pytest.mark.parametrize("relation", RELATIONS, ids=str)
 
@@ -237,6 +237,36 @@ async def test_pages_read_together_go_on_in_pages_read_singly(
             assert [key(by_id[id_]) for id_ in ids] == [key(row) for row in rows[: 2 * first]]
 
 
+@every_relation
+@pytest.mark.parametrize("operator", ["any_", "not_any_", "is_null_"])
+async def test_a_client_may_choose_among_the_parents(place: Place, relation: ToMany, operator: str) -> None:
+    """A condition on what selects the parents holds beside the gateway's own."""
+    with_children = [relation.owner(place.world, row) for row in place.world.rows[relation.child]]
+    parents = [row for row in place.world.rows[relation.parents] if row[relation.by] in with_children]
+    chosen, other = parents[0], parents[1]
+    condition = {operator: operator == "is_null_" or [chosen[relation.by]]}
+    expected = {"any_": [chosen], "not_any_": [other], "is_null_": []}[operator]
+    variables = {
+        "parents": parents_filter(relation, [chosen, other]),
+        "filter": graphql({relation.group: {relation.leaf: condition}}, relation.child),
+        "first": 1,
+    }
+    answer = await place.ask(query_of(relation), variables)
+    if operator not in operators_of(relation):
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+        return
+    nodes = {node["id"]: node["found"] for node in answer["data"]["parents"]["nodes"]}
+    for parent in (chosen, other):
+        assert len(nodes[parent["id"]]["nodes"]) == (parent in expected)
+        assert bool(nodes[parent["id"]]["totalCount"]) == (parent in expected)
+
+
+def operators_of(relation: ToMany) -> set[str]:
+    """Name the operators of what selects the parents."""
+    leaf = groups_of(relation.child)[relation.group].model_fields[relation.leaf].annotation
+    return {name for part in get_args(leaf) if part is not type(None) for name in part.model_fields}
+
+
 def test_every_has_many_of_the_schema_is_tested() -> None:
     declared = {
         (collection.name, camel(field.python_name))
@@ -245,74 +275,3 @@ def test_every_has_many_of_the_schema_is_tested() -> None:
         if isinstance(field.metadata.get("relation"), HasMany)
     }
     assert declared == {(relation.parents, relation.field) for relation in RELATIONS}
-
-
-# Row type -> its fields of a parent, each by the parent's collection and by the id that the row gives of it.
-BELONGS_TO: dict[str, dict[str, tuple[str, Callable[[World, Row], str | None]]]] = {
-    "flow_runs": {
-        "flow": ("flows", _key("flow_id")),
-        "deployment": ("deployments", _key("deployment_id")),
-        "workPool": ("work_pools", _key("work_pool_id")),
-        "workQueue": ("work_queues", _key("work_queue_id")),
-        "parentTaskRun": ("task_runs", _key("parent_task_run_id")),
-        "parentFlowRun": ("flow_runs", World.owner),
-    },
-    "deployments": {
-        "flow": ("flows", _key("flow_id")),
-        "workQueue": ("work_queues", _key("work_queue_id")),
-        "workPool": ("work_pools", _key("work_pool_name")),
-    },
-    "task_runs": {"flowRun": ("flow_runs", _key("flow_run_id"))},
-    "logs": {"flowRun": ("flow_runs", _key("flow_run_id")), "taskRun": ("task_runs", _key("task_run_id"))},
-    "work_pools": {"defaultQueue": ("work_queues", _key("default_queue_id"))},
-    "work_queues": {"workPool": ("work_pools", _key("work_pool_id"))},
-}
-
-
-def test_every_belongs_to_of_a_collection_is_tested() -> None:
-    declared = {
-        (collection.name, camel(field.python_name))
-        for collection in COLLECTIONS
-        for field in collection.row.__strawberry_definition__.fields  # type: ignore[attr-defined]
-        if isinstance(field.metadata.get("relation"), BelongsTo)
-    }
-    assert declared == {(name, field) for name, some in BELONGS_TO.items() for field in some}
-
-
-@pytest.mark.parametrize("size", [7, 200])
-@pytest.mark.parametrize("collection", BELONGS_TO)
-async def test_a_rows_parent_is_the_row_with_its_key(place: Place, collection: str, size: int) -> None:
-    fields = BELONGS_TO[collection]
-    selected = " ".join(f"{field} {{ id name }}" for field in fields)
-    data = await place.data(f"{{ {camel(collection)}(first: 1000) {{ nodes {{ id {selected} }} }} }}", page_size=size)
-    nodes = data[camel(collection)]["nodes"]
-    rows = {row["id"]: row for row in place.world.rows[collection]}
-    assert {node["id"] for node in nodes} == rows.keys()
-    seen: dict[tuple[str, str], Any] = {}
-    for node in nodes:
-        for field, (parents, owner) in fields.items():
-            key = owner(place.world, rows[node["id"]])
-            if key and (parents, key) not in seen:
-                seen[parents, key] = await by_hand(place, parents, key)
-            assert node[field] == (seen[parents, key] if key else None)
-    assert seen
-
-
-async def by_hand(place: Place, collection: str, key: str) -> Row | None:
-    """Read a row by a GET; work pools have one by name only."""
-    if collection == "work_pools":
-        key = next(row["name"] for row in place.world.rows["work_pools"] if key in (row["id"], row["name"]))
-    row = await place.rest.get(f"/{collection}/{key}")
-    return {"id": row["id"], "name": row["name"]} if row else None
-
-
-async def test_runs_of_a_deleted_deployment_have_none(place: Place) -> None:
-    known = {row["id"] for row in place.world.rows["deployments"]}
-    orphans = [
-        row["id"] for row in place.world.rows["flow_runs"] if row["deployment_id"] and row["deployment_id"] not in known
-    ]
-    assert orphans
-    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on FlowRun { deploymentId deployment { id } } } }"
-    for node in (await place.data(query, {"ids": orphans}))["nodes"]:
-        assert node["deploymentId"]
-        assert node["deployment"] is None
