@@ -30,14 +30,19 @@ def run_prefect(home: Path) -> Generator[str]:
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {f"PREFECT_SERVER_{name}": "false" for name in DISTURBING}
-    environment |= {"PREFECT_HOME": str(home), "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}"}
+    environment |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+    }
     # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         descriptor, port = listening.fileno(), listening.getsockname()[1]
         command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         command += ["--fd", str(descriptor), "--log-level", "warning"]
         with (home / "server.log").open("w") as log:
-            process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log, pass_fds=[descriptor])
+            process = subprocess.Popen(
+                command, cwd=home, env=environment, stdout=log, stderr=log, pass_fds=[descriptor]
+            )
     try:
         yield f"http://127.0.0.1:{port}/api"
     finally:

@@ -6,7 +6,19 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.embedded import named_reads, reads, server_reads
+from gateway.embedded import (
+    deployment_runs,
+    deployment_writes,
+    flow_run_writes,
+    flow_writes,
+    log_writes,
+    named_reads,
+    reads,
+    server_reads,
+    state_writes,
+    task_run_writes,
+    work_pool_writes,
+)
 from gateway.embedded.database import open_database
 from gateway.embedded.failures import add_failures
 from gateway.embedded.tables import METADATA
@@ -14,6 +26,16 @@ from gateway.settings import Settings
 from resolvers.collection import Collection
 from schema import COLLECTIONS
 
+WRITES = (
+    flow_writes,
+    flow_run_writes,
+    task_run_writes,
+    state_writes,
+    deployment_writes,
+    deployment_runs,
+    log_writes,
+    work_pool_writes,
+)
 RUNS = frozenset({"flow_runs", "task_runs"})
 STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
 
@@ -44,8 +66,8 @@ def create_app(database_url: str | None = None) -> FastAPI:
     add_failures(app)
     for collection in COLLECTIONS:
         app.include_router(_reads(collection))
-    for router in (named_reads.router, server_reads.router):
-        app.include_router(router)
+    for routes in (named_reads, server_reads, *WRITES):
+        app.include_router(routes.router)
     return app
 
 

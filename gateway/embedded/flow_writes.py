@@ -1,0 +1,60 @@
+"""The routes that create, change and delete flows."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Request, Response
+from sqlalchemy import Connection
+
+from gateway.embedded import stored
+from gateway.embedded.reads import MISSING, NOT_FOUND
+from gateway.embedded.rows import read_row
+from gateway.embedded.tables import TABLES
+from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, chosen, remove
+from schema.flows import FLOWS, Flow, FlowCreate, FlowFilter, FlowUpdate
+
+router = APIRouter(prefix="/flows", tags=["flows"])
+
+TABLE = TABLES["flows"]
+FLOW_NOT_FOUND = NOT_FOUND["flows"]
+
+
+@router.post("/", response_model=Flow, status_code=201, responses={200: {"description": "It is there already."}})
+async def create_flow(request: Request, flow: FlowCreate) -> Response:
+    """Create a flow, or return the one of that name."""
+
+    def create(connection: Connection) -> tuple[int, Any]:
+        named = TABLE.c.name == flow.name
+        if row := read_row(connection, "flows", named):
+            return 200, row
+        values = {"labels": {}, **flow.model_dump(mode="json", exclude_unset=True)}
+        stored.add(connection, TABLE, stored.new_row(TABLE, **values))
+        return 201, read_row(connection, "flows", named)
+
+    return await answer(request, create)
+
+
+@router.patch("/{id:uuid}", status_code=204, responses=MISSING)
+async def update_flow(request: Request, id: UUID, flow: FlowUpdate) -> None:  # noqa: A002 (the parameter's name in the API)
+    """Change a flow."""
+    values = flow.model_dump(mode="json", exclude_unset=True)
+    await act(request, lambda connection: stored.change(connection, TABLE, str(id), values), FLOW_NOT_FOUND)
+
+
+@router.delete("/{id:uuid}", status_code=204, responses=MISSING)
+async def delete_flow(request: Request, id: UUID) -> None:  # noqa: A002 (the parameter's name in the API)
+    """Delete a flow, its deployments and its runs."""
+    await act(request, lambda connection: remove(connection, "flows", str(id)), FLOW_NOT_FOUND)
+
+
+@router.post("/bulk_delete", response_model=Deleted)
+async def delete_flows(
+    request: Request, flows: Annotated[FlowFilter | None, Body()] = None, limit: Limit = BULK_LIMIT
+) -> Response:
+    """Delete flows that a filter chooses."""
+
+    def delete(connection: Connection) -> tuple[int, Any]:
+        ids = chosen(connection, FLOWS, flows, limit)
+        return 200, {"deleted": [id_ for id_ in ids if remove(connection, "flows", id_)]}
+
+    return await answer(request, delete)

@@ -1,0 +1,23 @@
+"""Orchestration: what becomes of a run when a client wants it in another state."""
+
+from gateway.embedded.orchestration.runs import (
+    FLOW_RUN,
+    TASK_RUN,
+    Outcome,
+    create_run,
+    set_flow_run_state,
+    set_task_run_state,
+)
+from gateway.embedded.orchestration.states import State, now, proposed_state
+
+__all__ = [
+    "FLOW_RUN",
+    "TASK_RUN",
+    "Outcome",
+    "State",
+    "create_run",
+    "now",
+    "proposed_state",
+    "set_flow_run_state",
+    "set_task_run_state",
+]

@@ -1,0 +1,94 @@
+"""The schedules of deployments, checked and completed as they are kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+from dateutil.rrule import rrulestr
+from sqlalchemy import Connection, delete
+
+from gateway.embedded import stored
+from gateway.embedded.parameters import invalid
+from gateway.embedded.tables import DEPLOYMENT_SCHEDULES
+from schema.schedules import DeploymentScheduleCreate, DeploymentScheduleUpdate, ScheduleInput
+
+TABLE = DEPLOYMENT_SCHEDULES
+
+FIRST = "DTSTART:20200101T000000"
+"""Where a rule begins that does not say so."""
+
+
+def complete(schedule: ScheduleInput) -> dict[str, Any]:
+    """Check a schedule and write it as REST shows it, without the fields of the other kinds; a 422 says what is wrong."""
+    given = schedule.model_dump(mode="json", exclude_none=True)
+    kinds = [kind for kind in KINDS if kind in given]
+    if len(kinds) != 1:
+        raise invalid("A schedule has exactly one of interval, cron and rrule", given)
+    make = KINDS[kinds[0]]
+    zone = given.get("timezone")
+    try:
+        if zone is not None:
+            ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        hint = "(specify in IANA tzdata format, for example, America/New_York)"
+        raise invalid(f'Invalid timezone: "{zone}" {hint}', given) from None
+    return make(schedule, given)
+
+
+def _interval(schedule: ScheduleInput, given: dict[str, Any]) -> dict[str, Any]:
+    if not schedule.interval or schedule.interval <= 0:
+        raise invalid("interval must be positive", given)
+    anchor = schedule.anchor_date or datetime.now(UTC)
+    anchor = anchor if anchor.tzinfo else anchor.replace(tzinfo=UTC)
+    text = anchor.isoformat().replace("+00:00", "Z")
+    return {"interval": schedule.interval, "anchor_date": text, "timezone": schedule.timezone or "UTC"}
+
+
+def _cron(schedule: ScheduleInput, given: dict[str, Any]) -> dict[str, Any]:
+    cron = str(schedule.cron)
+    # Hashed and random fields ("h", "r") would be due at other times on each server.
+    if not croniter.is_valid(cron) or {"h", "r"} & set(cron.lower().split()):
+        raise invalid(f'Invalid cron string: "{cron}"', given)
+    day_or = True if schedule.day_or is None else schedule.day_or
+    return {"cron": cron, "timezone": schedule.timezone, "day_or": day_or}
+
+
+def _rrule(schedule: ScheduleInput, given: dict[str, Any]) -> dict[str, Any]:
+    rule = str(schedule.rrule)
+    rule = rule if "dtstart" in rule.lower() else f"{FIRST}\n{rule}"
+    try:
+        rrulestr(rule, cache=True)
+    except ValueError as error:
+        raise invalid(f'Invalid RRule string "{schedule.rrule}": {error}', given) from None
+    return {"rrule": rule, "timezone": schedule.timezone or "UTC"}
+
+
+KINDS = {"interval": _interval, "cron": _cron, "rrule": _rrule}
+
+Given = DeploymentScheduleCreate | DeploymentScheduleUpdate
+
+
+def replace_schedules(connection: Connection, deployment_id: str, schedules: Sequence[Given]) -> None:
+    """Give a deployment these schedules instead of those that it has."""
+    connection.execute(delete(TABLE).where(TABLE.c.deployment_id == deployment_id))
+    add_schedules(connection, deployment_id, schedules)
+
+
+def add_schedules(connection: Connection, deployment_id: str, schedules: Sequence[Given]) -> None:
+    """Give a deployment more schedules; those that do not say when are left out."""
+    for given in schedules:
+        if given.schedule is None:
+            continue
+        row = stored.new_row(TABLE, deployment_id=deployment_id, schedule=complete(given.schedule), slug=given.slug)
+        row |= {"active": given.active is not False, "parameters": given.parameters or {}}
+        stored.add(connection, TABLE, row)
+
+
+def change_schedule(connection: Connection, id_: str, given: DeploymentScheduleUpdate) -> None:
+    """Change what is given of a schedule."""
+    values = given.model_dump(mode="json", exclude_unset=True, exclude={"replaces"})
+    if given.schedule is not None:
+        values["schedule"] = complete(given.schedule)
+    stored.change(connection, TABLE, id_, values)

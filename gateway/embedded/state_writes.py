@@ -1,0 +1,134 @@
+"""The routes that put runs into another state."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Body, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from gateway.embedded.failures import Missing
+from gateway.embedded.orchestration import (
+    FLOW_RUN,
+    Outcome,
+    State,
+    proposed_state,
+    set_flow_run_state,
+    set_task_run_state,
+)
+from gateway.embedded.reads import MISSING, NOT_FOUND
+from gateway.embedded.writes import BULK_LIMIT, Limit, Write, answer, chosen
+from schema import states
+from schema.flow_runs import FLOW_RUNS, FlowRunFilter
+from schema.states import StateCreate, StateDetails, StateType
+
+router = APIRouter()
+
+
+class Details(BaseModel):
+    """What a verdict says beside its name."""
+
+    type: Literal["accept_details", "reject_details", "abort_details", "wait_details"]
+    reason: str | None = None
+    delay_seconds: int | None = Field(None, description="Seconds after which to ask again.")
+
+
+class OrchestrationResult(BaseModel):
+    """The verdict on a proposed state, and the state that the run is in now."""
+
+    state: states.State | None
+    status: Literal["ACCEPT", "REJECT", "ABORT", "WAIT"]
+    details: Details
+
+
+class FlowRunResult(OrchestrationResult):
+    """The verdict for one of many flow runs."""
+
+    flow_run_id: str
+
+
+class BulkResult(BaseModel):
+    """The verdicts for many flow runs."""
+
+    results: list[FlowRunResult]
+
+
+Proposed = Annotated[StateCreate, Body(description="The state to put the run into.")]
+Force = Annotated[bool, Body(description="Whether only the rules that guard results are asked.")]
+SetState = Callable[..., Outcome | None]
+WRITTEN: dict[int | str, dict[str, Any]] = {**MISSING, 201: {"description": "A state was written."}}
+
+
+def _set(set_state: SetState, kind: str, id_: UUID, body: StateCreate, *, force: bool) -> Write:
+    def run(connection: Connection) -> tuple[int, Any]:
+        outcome = set_state(connection, str(id_), proposed_state(body), force=force)
+        if outcome is None:
+            raise Missing(f"{kind} with id {id_} not found")
+        return 201 if outcome.written else 200, outcome.json()
+
+    return run
+
+
+@router.post(
+    "/flow_runs/{id:uuid}/set_state", response_model=OrchestrationResult, responses=WRITTEN, tags=["flow_runs"]
+)
+async def set_state_of_flow_run(request: Request, id: UUID, state: Proposed, force: Force = False) -> Response:  # noqa: A002 (the parameter's name in the API)
+    """Put a flow run into a state, as far as orchestration lets it."""
+    return await answer(request, _set(set_flow_run_state, "Flow run", id, state, force=force))
+
+
+@router.post(
+    "/task_runs/{id:uuid}/set_state", response_model=OrchestrationResult, responses=WRITTEN, tags=["task_runs"]
+)
+async def set_state_of_task_run(request: Request, id: UUID, state: Proposed, force: Force = False) -> Response:  # noqa: A002 (the parameter's name in the API)
+    """Put a task run into a state, as far as orchestration lets it."""
+    return await answer(request, _set(set_task_run_state, "Task run", id, state, force=force))
+
+
+@router.post("/flow_runs/bulk_set_state", response_model=BulkResult, tags=["flow_runs"])
+async def set_state_of_flow_runs(
+    request: Request,
+    state: Proposed,
+    force: Force = False,
+    flow_runs: Annotated[FlowRunFilter | None, Body()] = None,
+    limit: Limit = BULK_LIMIT,
+) -> Response:
+    """Put flow runs that a filter chooses into a state, each as far as orchestration lets it."""
+
+    def run(connection: Connection) -> tuple[int, Any]:
+        results = []
+        for id_ in chosen(connection, FLOW_RUNS, flow_runs, limit):
+            outcome = set_flow_run_state(connection, id_, proposed_state(state), force=force)
+            if outcome:
+                results.append({"flow_run_id": id_, **outcome.json()})
+        return 200, {"results": results}
+
+    return await answer(request, run)
+
+
+RunInput = Annotated[dict[str, Any] | None, Body(embed=True)]
+
+
+@router.post("/flow_runs/{id:uuid}/resume", response_model=OrchestrationResult, responses=WRITTEN, tags=["flow_runs"])
+async def resume_flow_run(request: Request, id: UUID, run_input: RunInput = None) -> Response:  # noqa: A002, ARG001 (the API's names; input is only read by runs that wait for some)
+    """Let a paused flow run go on, or be scheduled again if it was suspended."""
+
+    def resume(connection: Connection) -> tuple[int, Any]:
+        run = FLOW_RUN.load(connection, str(id))
+        if run is None:
+            raise HTTPException(404, NOT_FOUND["flow_runs"])
+        if run["state_type"] != StateType.PAUSED.value:
+            return 200, _refused("ABORT", "Cannot resume a flow run that is not paused.", None)
+        pause = StateDetails.model_validate(run["state"]["state_details"])
+        if pause.run_input_keyset:
+            return 200, _refused("REJECT", "Run input schema not found.", run["state"])
+        state = State(StateType.SCHEDULED, "Resuming") if pause.pause_reschedule else State(StateType.RUNNING)
+        outcome = set_flow_run_state(connection, str(id), state)
+        return (201 if outcome and outcome.written else 200), outcome and outcome.json()
+
+    return await answer(request, resume)
+
+
+def _refused(status: str, reason: str, state: Any) -> dict[str, Any]:
+    return {"state": state, "status": status, "details": {"type": "abort_details", "reason": reason}}
