@@ -131,4 +131,4 @@ async def resume_flow_run(request: Request, id: UUID, run_input: RunInput = None
 
 
 def _refused(status: str, reason: str, state: Any) -> dict[str, Any]:
-    return {"state": state, "status": status, "details": {"type": "abort_details", "reason": reason}}
+    return Outcome(status, {"type": "abort_details", "reason": reason}, state).json()

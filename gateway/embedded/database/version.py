@@ -18,10 +18,18 @@ def prepare(connection: Connection, metadata: MetaData) -> None:
     if not names:
         STAMP.create(connection)
         connection.execute(insert(STAMP).values(version=VERSION))
-        metadata.create_all(connection)
+        _copied(metadata).create_all(connection)
     elif STAMP.name not in names:
         raise DatabaseError(
             "The database belongs to another program (it has tables, but none of ours): give another one."
         )
     elif (version := connection.scalar(select(STAMP.c.version))) != VERSION:
         raise DatabaseError(f"The database has version {version} of the tables, this program needs version {VERSION}.")
+
+
+def _copied(metadata: MetaData) -> MetaData:
+    """Copy the tables: creating them in PostgreSQL marks the constraints that it adds last, and SQLite would lack them."""
+    copy = MetaData()
+    for table in metadata.tables.values():
+        table.to_metadata(copy)
+    return copy

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Table
 
 from gateway.embedded import stored
@@ -12,6 +13,7 @@ from gateway.embedded.orchestration.bookkeeping import Entry
 from gateway.embedded.orchestration.states import State, is_kept, read_state
 from gateway.embedded.orchestration.transition import Row, Rules, Transition, conclude, consult
 from gateway.embedded.tables import TABLES
+from gateway.embedded.types import dump_json
 from schema.states import StateType
 
 JSON = ("state", "empirical_policy")
@@ -45,7 +47,8 @@ class Outcome:
 
     def json(self) -> dict[str, Any]:
         """Write the outcome as REST does (`OrchestrationResult` in Prefect's OpenAPI document)."""
-        return {"state": self.state, "status": self.status, "details": self.details}
+        state = None if self.state is None else orjson.Fragment(dump_json(self.state))
+        return {"state": state, "status": self.status, "details": self.details}
 
 
 def create_run(connection: Connection, kind: Kind, run: Row, first: State) -> None:
