@@ -22,6 +22,7 @@ from gateway.embedded import (
 from gateway.embedded.database import open_database
 from gateway.embedded.failures import add_failures
 from gateway.embedded.tables import METADATA
+from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
 from resolvers.collection import Collection
 from schema import COLLECTIONS
@@ -64,6 +65,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         redoc_url=None,
     )
     add_failures(app)
+    add_docs(app)
     for collection in COLLECTIONS:
         app.include_router(_reads(collection))
     for routes in (named_reads, server_reads, *WRITES):

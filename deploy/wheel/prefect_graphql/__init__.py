@@ -3,9 +3,9 @@
 PyPI has another package named `schema`, so the wheel keeps ours in a folder of its own, which goes first on `sys.path`.
 """
 
+import gc
 import sys
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -14,16 +14,19 @@ __all__ = ["create_app", "main"]
 
 def main() -> None:
     """Run the command line, `prefect-graphql`."""
+    gc.disable()  # what is imported stays: collecting in between only takes time
     from gateway.cli import main as run
 
+    gc.freeze()
+    gc.enable()
     run()
 
 
-def create_app(*args: Any, **kwargs: Any) -> FastAPI:
+def create_app(database_url: str | None = None) -> FastAPI:
     """Make the embedded Prefect REST API, an ASGI application (see `gateway.embedded.create_app`)."""
     from gateway.embedded import create_app as create
 
-    return create(*args, **kwargs)
+    return create(database_url)
 
 
 def _put_first(packages: Path) -> None:

@@ -1,0 +1,154 @@
+"""The command line, `prefect-graphql`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from gateway import embedded, upstream
+from gateway.app import create_app
+from gateway.demo import SEED, fill_and_tell, fill_new
+from gateway.options import BOUNDS, USAGE, fail, with_settings
+from gateway.serving import (
+    check_database,
+    configure_logging,
+    gateway_of_environment,
+    rest_app,
+    rest_of_environment,
+    serve,
+)
+from gateway.settings import Settings
+from gateway.upstream import Upstream
+from resolvers.errors import UpstreamError
+from schema.build import build
+
+app = typer.Typer(
+    help="A GraphQL gateway in front of the Prefect REST API.",
+    epilog="Every option is a variable of the environment too, PREFECT_GRAPHQL_*; so are the credentials. See README.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Seed = Annotated[int, typer.Option(help="The same seed makes the same demo data.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"prefect-graphql {version('prefect-graphql')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Do what comes before every command."""
+    configure_logging()
+
+
+@app.command("serve")
+@with_settings("upstream", "database_url", "host", "port", "workers", *BOUNDS)
+def serve_gateway(
+    settings: Settings,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill in demo data where there are no flows.")] = False,
+    seed: Seed = SEED,
+) -> None:
+    """Serve GraphQL, before an upstream or over the embedded server."""
+    if demo and settings.workers > 1:
+        fail("--demo fills from one process: run `prefect-graphql demo` first, then serve with --workers.", USAGE)
+    make = partial(create_app, fill=partial(fill_new, seed=seed) if demo else None)
+    serve(settings, make, gateway_of_environment)
+
+
+@app.command()
+@with_settings("database_url", "host", "port", "workers")
+def serve_rest(settings: Settings) -> None:
+    """Serve the embedded server's REST API alone."""
+    serve(settings, rest_app, rest_of_environment)
+
+
+@app.command()
+def schema() -> None:
+    """Print the schema in GraphQL's schema definition language."""
+    typer.echo(build().as_str())
+
+
+@app.command()
+@with_settings("upstream", "database_url", *BOUNDS)
+def query(
+    settings: Settings,
+    document: Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")],
+    variables: Annotated[str, typer.Option(help="The variables, a JSON object.")] = "{}",
+    operation: Annotated[str | None, typer.Option(help="Which of several operations.")] = None,
+) -> None:
+    """Run one operation and print the answer; the exit code is 1 when it has errors."""
+    body = {"query": sys.stdin.read() if document == "-" else document, "variables": _object(variables)}
+    check_database(settings)
+    answer = asyncio.run(_answer(settings, body | {"operationName": operation}))
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    if "errors" in answer:
+        raise typer.Exit(1)
+
+
+@app.command()
+@with_settings("upstream", "database_url")
+def demo(settings: Settings, seed: Seed = SEED) -> None:
+    """Fill a server with demo data over REST: an upstream, a real Prefect for example, or the embedded server."""
+    check_database(settings)
+    try:
+        asyncio.run(_fill(settings, seed))
+    except UpstreamError as error:
+        fail(error.message)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        fail(f"--variables is no JSON: {error}.", USAGE)
+    if not isinstance(value, dict):
+        fail(f"--variables must be a JSON object, got {text}.", USAGE)
+    return value
+
+
+async def _answer(settings: Settings, body: dict[str, Any]) -> Any:
+    gateway = create_app(settings)
+    async with (
+        gateway.router.lifespan_context(gateway),
+        httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://gateway") as client,
+    ):
+        response = await client.post("/graphql", json=body, timeout=None)
+        return response.json()
+
+
+async def _fill(settings: Settings, seed: int) -> None:
+    async with _upstream(settings) as server:
+        await fill_and_tell(server, seed)
+
+
+@asynccontextmanager
+async def _upstream(settings: Settings) -> AsyncIterator[Upstream]:
+    if settings.upstream is not None:
+        server = Upstream(upstream.remote(settings.upstream), settings)
+        yield server
+        await server.aclose()
+        return
+    api = embedded.create_app(settings.database_url)
+    async with api.router.lifespan_context(api):
+        yield Upstream(upstream.embedded(api), settings)

@@ -1,0 +1,160 @@
+"""The HTTP server of the commands: its socket, its process or processes, and the lines that tell where it is."""
+
+import asyncio
+import errno
+import logging.config
+import math
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import typer
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from gateway import embedded
+from gateway.app import create_app
+from gateway.embedded.database import DatabaseError, open_database
+from gateway.embedded.tables import METADATA
+from gateway.options import USAGE, fail
+from gateway.settings import Settings
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    # It names no request; the error that is left in the end does.
+    "loggers": {"stamina": {"level": "ERROR"}},
+}
+
+
+def configure_logging() -> None:
+    """Write warnings and errors to stderr, a line each."""
+    logging.config.dictConfig(LOGGING)
+
+
+def gateway_of_environment() -> Starlette:
+    """Make the gateway, in each of several processes."""
+    return create_app(Settings())
+
+
+def rest_of_environment() -> Starlette:
+    """Make the embedded server, in each of several processes."""
+    return rest_app(Settings())
+
+
+def rest_app(settings: Settings) -> Starlette:
+    """Make the embedded server alone, its API at /api as Prefect's is."""
+    api = embedded.create_app(settings.database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with api.router.lifespan_context(api):
+            yield
+
+    return Starlette(routes=[Mount("/api", api)], lifespan=lifespan)
+
+
+def serve(settings: Settings, make: Callable[[Settings], Starlette], of_environment: Callable[[], Starlette]) -> None:
+    """Serve until a signal ends it: `make(settings)` in this process, or `of_environment()` in each of several.
+
+    Whatever is in the way is told in a line that ends the program, a port that is taken before the database is touched.
+    """
+    _check_workers(settings)
+    with _listening(settings) as listening:
+        settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+        check_database(settings)
+        if settings.workers == 1:
+            app = make(settings)
+            _tell(settings, app)
+            _run(settings, app, listening)
+            return
+    # uvicorn makes the socket that its processes share by itself.
+    os.environ.update(_environment(settings))
+    _tell(settings, of_environment())
+    name = f"{of_environment.__module__}:{of_environment.__name__}"
+    uvicorn.run(
+        name, factory=True, host=settings.host, port=settings.port, workers=settings.workers, **_options(settings)
+    )
+
+
+def check_database(settings: Settings) -> None:
+    """Open the embedded server's database once, so that what is wrong with it is told in one line."""
+    if settings.upstream is not None:
+        return
+
+    async def open_and_close() -> None:
+        await (await open_database(settings.database_url, METADATA)).close()
+
+    try:
+        asyncio.run(open_and_close())
+    except DatabaseError as error:
+        fail(str(error))
+
+
+def _check_workers(settings: Settings) -> None:
+    if settings.workers > 1 and settings.upstream is None and settings.database_url.startswith("sqlite"):
+        fail(
+            f"--workers {settings.workers} is not possible on SQLite, where one writer in one process keeps the database. "
+            "Give --database postgresql://... or --upstream URL.",
+            USAGE,
+        )
+
+
+def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        taken = "the port is taken: give another --port" if error.errno == errno.EADDRINUSE else error.strerror
+        fail(f"{settings.host}:{settings.port} can't be listened on: {taken}.")
+
+
+def _run(settings: Settings, app: Starlette, listening: socket.socket) -> None:
+    server = uvicorn.Server(uvicorn.Config(app, **_options(settings)))
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "log_config": LOGGING,
+        "access_log": False,
+        "lifespan": "on",
+        "timeout_graceful_shutdown": math.ceil(settings.deadline),
+    }
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that give another process these settings."""
+    # An empty one is none to them.
+    variables = dict.fromkeys(("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"), "")
+    for name, value in settings:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        variables[f"PREFECT_GRAPHQL_{name.upper()}"] = "" if text is None else str(text)
+    return variables
+
+
+def _tell(settings: Settings, app: Starlette) -> None:
+    """Print the addresses."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    root = f"http://{host}:{settings.port}"
+    if any(getattr(route, "path", None) == "/graphql" for route in app.routes):
+        typer.echo(f"GraphQL   {root}/graphql")
+    typer.echo(f"REST API  {root}/api")
+    if settings.upstream is None:
+        typer.echo(f"REST docs {root}/api/docs")
+    typer.echo(f"Upstream  {settings.upstream or f'embedded, {_database(settings)}'}")
+
+
+def _database(settings: Settings) -> str:
+    return make_url(settings.database_url).render_as_string(hide_password=True)
