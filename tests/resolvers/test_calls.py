@@ -109,9 +109,10 @@ CALLS: dict[str, list[str]] = {
         'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":4}',
         'POST /task_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":200}',
     ],
-    "{ flow(id: $small) { flowRuns { nodes { taskRuns { nodes { flowRun { name flow { name } } } } } } } }": [
+    """{ flow(id: $flow) { flowRuns(filter: {flowRuns: {id: {any: $busy}}}, first: 2) { nodes { taskRuns(first: 1) { nodes {
+      flowRun { name flow { name } } } } } } } }""": [
         'POST /flows/filter {"flows":{"id":{"any_":"1 flows"}}}',
-        'POST /flow_runs/filter {"flows":{"id":{"any_":"1 flows"}},"sort":"ID_DESC","limit":21}',
+        'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"2 flow_runs"}},"flows":{"id":{"any_":"1 flows"}},"sort":"ID_DESC","limit":3}',
         'POST /task_runs/filter {"flow_runs":{"id":{"any_":"2 flow_runs"}},"sort":"ID_DESC","limit":200}',
     ],
     "{ flowRuns(filter: {flowRuns: {id: {any: $runs}}}, first: 3) { nodes { flow { id } deployment { id } } } }": [
@@ -229,12 +230,16 @@ def named_ids(place: Place) -> dict[str, str]:
         owner: row for owner, row in zip(owners, rows["flow_runs"], strict=True) if owner and owners.count(owner) == 1
     }
     quiet = {row["flow_id"]: row for row in rows["flow_runs"] if not row["deployment_id"] and row["id"] not in owners}
+    crowd = {
+        row["id"] for row in runs[-1][1] if sum(task["flow_run_id"] == row["id"] for task in rows["task_runs"]) < 9
+    }
     chosen = {
         "flows": [flow for flow, _ in runs[:3]],
         "runs": [row["id"] for row in quiet.values()][:3],
         "callers": list(called)[:2],
         "called": [row["id"] for row in called.values()][:2],
         "many": [row["id"] for row in rows["task_runs"]][:250],
+        "busy": list(dict.fromkeys(row["flow_run_id"] for row in rows["task_runs"] if row["flow_run_id"] in crowd))[:2],
         "small": runs[0][0],
         "flow": runs[-1][0],
     }
