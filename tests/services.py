@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-# What would change rows behind a test's back, or talk to the internet.
+import httpx
+import stamina
+
+# What would change rows behind a test's back, hold SQLite's lock while a test writes, or talk to the internet.
 DISTURBING = (
     "ANALYTICS_ENABLED",
     "SERVICES_SCHEDULER_ENABLED",
@@ -18,8 +21,26 @@ DISTURBING = (
     "SERVICES_CANCELLATION_CLEANUP_ENABLED",
     "SERVICES_PAUSE_EXPIRATIONS_ENABLED",
     "SERVICES_REPOSSESSOR_ENABLED",
+    "SERVICES_CLEANUP_RECONCILER_ENABLED",
+    "SERVICES_DB_VACUUM_ENABLED",
+    "SERVICES_EVENT_LOGGER_ENABLED",
+    "SERVICES_EVENT_PERSISTER_ENABLED",
+    "SERVICES_TASK_RUN_RECORDER_ENABLED",
     "UI_ENABLED",
 )
+
+
+class Busy(Exception):
+    """Prefect on SQLite answers 503 where something else holds the lock; nothing was written."""
+
+
+@stamina.retry(on=Busy, attempts=20, timeout=60)
+async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Send a request to a real Prefect, again while it is busy."""
+    response = await send()
+    if response.status_code == 503:
+        raise Busy
+    return response
 
 
 @contextmanager

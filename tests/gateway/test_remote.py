@@ -13,6 +13,7 @@ import pytest
 
 from tests.gateway.stack import Gateway, calls, open_gateway, open_upstream
 from tests.gateway.upstream.scripted import refused_url
+from tests.services import patiently
 
 pytestmark = pytest.mark.usefixtures("no_environment", "no_backoff", "nothing_unseen")
 
@@ -45,7 +46,7 @@ async def tag(gateway: Gateway) -> str:
 
 async def post(gateway: Gateway, path: str, body: Any) -> Any:
     """Send a REST call through the gateway."""
-    response = await gateway.http.post(f"/api{path}", json=body)
+    response = await patiently(lambda: gateway.http.post(f"/api{path}", json=body))
     assert response.is_success, response.text
     return response.json()
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import stamina
+
+from tests.services import patiently
 
 Row = dict[str, Any]
 
@@ -23,13 +24,6 @@ CROWD = 230
 COLLECTIONS = ("flows", "flow_runs", "task_runs", "deployments", "work_pools", "work_queues")
 
 
-class _Busy(Exception):
-    """A real Prefect on SQLite answers 503 where its services hold the lock; nothing was written."""
-
-
-BUSY = stamina.AsyncRetryingCaller(attempts=20, timeout=60)
-
-
 class Plain:
     """The REST API as one asks it by hand: a call, its JSON; a page after a page for what is longer."""
 
@@ -38,15 +32,9 @@ class Plain:
 
     async def post(self, path: str, body: Any) -> Any:
         """Send a POST that must succeed; return its JSON."""
-        response = await BUSY(_Busy, self._post, path, body)
+        response = await patiently(lambda: self.http.post(path, json=body))
         assert response.status_code in {200, 201}, f"{path} {body}: {response.status_code} {response.text}"
         return response.json()
-
-    async def _post(self, path: str, body: Any) -> httpx.Response:
-        response = await self.http.post(path, json=body)
-        if response.status_code == 503:
-            raise _Busy
-        return response
 
     async def status(self, path: str, body: Any) -> int:
         """Return the status of a POST."""

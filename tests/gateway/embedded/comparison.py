@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tests.services import patiently
+
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 REFERENCE = re.compile(r"\$(\w+)((?:\.\w+)*)")
@@ -70,7 +72,8 @@ class Talk:
         """Send a request; return the status and the comparable body."""
         body = self._fill(request.body)
         content = {"content": body, "headers": {"content-type": "application/json"}} if body else {}
-        response = await self.client.request(request.method, self._fill(request.path), **content)  # type: ignore[arg-type]  # two keywords
+        path = self._fill(request.path)
+        response = await patiently(lambda: self.client.request(request.method, path, **content))  # type: ignore[arg-type]  # two keywords
         answer = response.json() if response.content else None
         if request.name:
             self.kept[request.name] = answer
