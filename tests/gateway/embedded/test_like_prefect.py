@@ -14,7 +14,7 @@ Where the embedded server differs from Prefect 3.9.1 on purpose, and no request 
 - in bulk, a deployment that is not in a work pool is named by its id in the error.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import pytest
 from gateway.embedded import create_app
 from schema.states import StateType
 from tests.gateway.embedded.comparison import Request, Talk, parse
+from tests.services import run_prefect
 
 SCRIPTS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "like_prefect").glob("*.http"))}
 STATES = [state.value for state in StateType]
@@ -35,13 +36,20 @@ Servers = tuple[httpx.AsyncClient, httpx.AsyncClient]
 
 
 @pytest.fixture(scope="module")
-async def servers(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+def own_prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prefect with nobody else's rows: some requests count all there are."""
+    with run_prefect(tmp_path_factory.mktemp("like-prefect")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def servers(own_prefect: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     """Clients of both servers; Prefect needs some time to start."""
     app = create_app(f"sqlite:///{tmp_path_factory.mktemp('embedded') / 'embedded.db'}")
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(base_url=prefect_server, timeout=60) as prefect,
+        httpx.AsyncClient(base_url=own_prefect, timeout=60) as prefect,
         httpx.AsyncClient(transport=transport, base_url="http://embedded") as embedded,
     ):
         yield prefect, embedded
