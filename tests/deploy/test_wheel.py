@@ -93,3 +93,9 @@ def test_a_foreign_schema_imported_before_us_is_refused_in_a_clear_line(python: 
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: prefect_graphql has a package named `schema`, but ")
     assert last.endswith("use the two in separate processes")
+
+
+def test_the_command_of_the_wheel_prints_our_schema(python: Path) -> None:
+    command = [python.with_name("prefect-graphql"), "schema"]
+    done = subprocess.run(command, cwd=python.parent, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == (ROOT / "schema" / "schema.graphql").read_text("utf-8").strip(), done.stderr
