@@ -1,6 +1,5 @@
 """Flow runs."""
 
-from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
@@ -29,11 +28,12 @@ from schema.operators import (
     TimeFilter,
     combined,
 )
+from schema.runs import Run
 from schema.scalars import Id, Object, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
-from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, State, StateCreate, StateType
+from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, StateCreate
 from schema.task_runs import TASK_RUNS
-from schema.types import Computed, Dated, Input, Part, absent, resource
+from schema.types import Computed, Input, Part, absent, resource
 
 
 @strawberry.pydantic.type(description="Who or what created a row.")
@@ -105,10 +105,8 @@ class FlowRunSort(Enum):
 
 
 @resource("A run of a flow.")
-class FlowRun(Dated):
-    name: str = Field(default_factory=str, description="The run's name.")
+class FlowRun(Run):
     flow_id: Id | None = Field(description="The flow that runs.")
-    state_id: Id | None = absent("Id of the current state.")
     deployment_id: Id | None = absent("The deployment that it is a run of.")
     deployment_version: str | None = absent("The deployment's version at the time.")
     work_queue_id: Id | None = absent("The work queue that hands it out.")
@@ -118,32 +116,13 @@ class FlowRun(Dated):
     idempotency_key: str | None = absent("A second run of the flow with this key is not created.")
     context: Object = Field(default_factory=dict, description="Context of the run.")
     empirical_policy: FlowRunPolicy | None = absent("How the run is retried and paused.")
-    tags: list[str] = Field(default_factory=list, description="The run's tags.")
-    labels: OptionalObject = absent("The run's labels.")
     parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
-    state_type: StateType | None = absent("The kind of the current state.")
-    state_name: str | None = absent("The name of the current state.")
-    run_count: int = Field(default_factory=int, description="How often it has been started.")
-    expected_start_time: datetime | None = absent("When it is expected to start.")
-    next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
-    start_time: datetime | None = absent("When it started.")
-    end_time: datetime | None = absent("When it ended.")
-    total_run_time: float = Field(
-        default_factory=float, description="Seconds that it has been running, up to its last change of state."
-    )
-    estimated_run_time: Annotated[float, Computed] = Field(
-        default_factory=float, description="Seconds that it has been running, up to now."
-    )
-    estimated_start_time_delta: Annotated[float, Computed] = Field(
-        default_factory=float, description="Seconds that it is late."
-    )
     auto_scheduled: bool = Field(default_factory=bool, description="Whether a schedule created it.")
     infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
     infrastructure_pid: str | None = absent("Id of the process, container or job that it runs in.")
     created_by: CreatedBy | None = absent("Who or what created it.")
     work_pool_id: Annotated[Id | None, Computed] = absent("The work pool that hands it out.")
     work_pool_name: Annotated[str | None, Computed] = absent("Name of the work pool that hands it out.")
-    state: State | None = absent("The current state.")
     job_variables: OptionalObject = absent("Variables of the work pool's job template.")
 
     flow = belongs_to("schema.flows.Flow", key="flow_id", description="The flow that runs.")

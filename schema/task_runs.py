@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated
 
 import strawberry
 from pydantic import BaseModel, Field
@@ -22,10 +21,11 @@ from schema.operators import (
     TimeFilter,
     combined,
 )
+from schema.runs import Run
 from schema.scalars import Id, Object, OptionalObject, Value
 from schema.set_state import set_state
-from schema.states import TASK_RUN_STATES, State, StateCreate, StateType, TaskRunStateFilter
-from schema.types import Computed, Dated, Input, Part, absent, resource
+from schema.states import TASK_RUN_STATES, StateCreate, TaskRunStateFilter
+from schema.types import Input, Part, absent, resource
 
 
 class _TaskRunPolicy(BaseModel):
@@ -47,8 +47,7 @@ class TaskRunPolicyInput(_TaskRunPolicy, Input):
 
 
 @resource("A run of a task, mostly within a flow run.")
-class TaskRun(Dated):
-    name: str = Field(default_factory=str, description="The run's name.")
+class TaskRun(Run):
     flow_run_id: Id | None = absent("The flow run that it is part of.")
     task_key: str | None = Field(description="The task's key.")
     dynamic_key: str | None = Field(description="Tells runs of one task in a flow run apart.")
@@ -56,30 +55,10 @@ class TaskRun(Dated):
     cache_expiration: datetime | None = absent("When the cached result expires.")
     task_version: str | None = absent("The task's version.")
     empirical_policy: TaskRunPolicy | None = absent("How the run is retried.")
-    tags: list[str] = Field(default_factory=list, description="The run's tags.")
-    labels: OptionalObject = absent("The run's labels.")
-    state_id: Id | None = absent("Id of the current state.")
     task_inputs: Object = Field(default_factory=dict, description="Where the run's inputs come from.")
-    state_type: StateType | None = absent("The kind of the current state.")
-    state_name: str | None = absent("The name of the current state.")
-    run_count: int = Field(default_factory=int, description="How often it has been started.")
     flow_run_run_count: int = Field(
         default_factory=int, description="How often the flow run had been started when it was."
     )
-    expected_start_time: datetime | None = absent("When it is expected to start.")
-    next_scheduled_start_time: datetime | None = absent("When it is scheduled to start next.")
-    start_time: datetime | None = absent("When it started.")
-    end_time: datetime | None = absent("When it ended.")
-    total_run_time: float = Field(
-        default_factory=float, description="Seconds that it has been running, up to its last change of state."
-    )
-    estimated_run_time: Annotated[float, Computed] = Field(
-        default_factory=float, description="Seconds that it has been running, up to now."
-    )
-    estimated_start_time_delta: Annotated[float, Computed] = Field(
-        default_factory=float, description="Seconds that it is late."
-    )
-    state: State | None = absent("The current state.")
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that it is part of.")
     logs = has_many(LOGS, key="task_run_id", leaf="task_run_id", description="What it logged.")
