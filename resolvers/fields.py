@@ -121,7 +121,7 @@ async def _by_name(context: Context, collection: Collection, given: Mapping[str,
         row = await context.rest.read("GET", path)
     except NotFound:
         return None
-    rows = rows_of(collection, [row], path)
+    rows = rows_of(collection, [row], path, "GET")
     context.loaders.prime(collection, rows)
     return rows[0]
 

@@ -115,7 +115,7 @@ async def lists(loaders: Loaders, collection: Collection, parents: list[str]) ->
     paths = [fill(collection.listed or "", parent) for parent in parents]
     answers = await _settled(loaders.rest.read("GET", path) for path in paths)
     return {
-        parent: answer if isinstance(answer, BaseException) else rows_of(collection, answer, path)
+        parent: answer if isinstance(answer, BaseException) else rows_of(collection, answer, path, "GET")
         for parent, path, answer in zip(parents, paths, answers, strict=True)
     }
 

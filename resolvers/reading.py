@@ -55,18 +55,18 @@ def fill(path: str, *values: str) -> str:
     return path.format(**{name: quote(value, safe="") for name, value in zip(parameters(path), values, strict=True)})
 
 
-def objects(answer: Any, path: str) -> list[Row]:
+def objects(answer: Any, path: str, method: str = "POST") -> list[Row]:
     """Take an answer for a list of objects, or raise an UpstreamError."""
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
         raise UpstreamError(
-            "The upstream answered something else than a list of rows.", status=200, method="POST", path=path
+            "The upstream answered something else than a list of rows.", status=200, method=method, path=path
         )
     return answer
 
 
-def rows_of(collection: Collection, answer: Any, path: str) -> list[Row]:
+def rows_of(collection: Collection, answer: Any, path: str, method: str = "POST") -> list[Row]:
     """Take an answer for a list of rows, or raise an UpstreamError; what an older upstream leaves out is filled in."""
-    return collection.completed(objects(answer, path))
+    return collection.completed(objects(answer, path, method))
 
 
 def only(rows: list[Row], key: str, asked: Sequence[str], path: str) -> None:

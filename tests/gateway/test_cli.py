@@ -4,13 +4,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import stamina
 
 PROGRAM = Path(sys.executable).with_name("prefect-graphql")
 ROOT = Path(__file__).parents[2]
@@ -47,10 +47,9 @@ def serving(*arguments: str) -> Iterator[httpx.Client]:
 def test_serve_fills_demo_data_and_then_is_ready(tmp_path: Path) -> None:
     with serving("serve", "--embedded", "--demo", "--database", f"sqlite:///{tmp_path / 'a.db'}") as client:
         assert client.get("/health").status_code == 200
-        end = time.monotonic() + 60
-        while client.get("/ready").status_code == 503 and time.monotonic() < end:
-            pass
-        assert client.get("/ready").status_code == 200
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=60):
+            with attempt:
+                assert client.get("/ready").status_code == 200
         answer = client.post("/graphql", json={"query": "{ flowCount flowRunCount taskRunCount }"}).json()
     assert answer["data"]["flowCount"] == 12
     assert answer["data"]["flowRunCount"] > 200

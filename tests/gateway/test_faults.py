@@ -275,6 +275,26 @@ async def test_rows_that_were_not_asked_for_are_an_error(
         assert error["extensions"]["upstream"] == {"status": 200, "method": "POST", "path": route}
 
 
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ('{ flow(name: "x") { id } }', "/flows/name/x"),
+        (
+            f'{{ flowRunStates(flowRunId: "{uuid(1)}") {{ nodes {{ id }} }} }}',
+            f"/flow_run_states/?flow_run_id={uuid(1)}",
+        ),
+    ],
+)
+async def test_an_answer_of_another_shape_names_the_call_that_gave_it(
+    upstream: Upstream, patient: Gateway, query: str, path: str
+) -> None:
+    upstream.spoilt[path] = answer([1])
+    answered = await patient.ask(query)
+    (error,) = answered["errors"]
+    assert error["extensions"]["code"] == "UPSTREAM_ERROR"
+    assert error["extensions"]["upstream"] == {"status": 200, "method": "GET", "path": path}
+
+
 async def test_those_who_share_a_call_that_fails_get_an_error_each(upstream: Upstream, hasty: Gateway) -> None:
     upstream.spoilt["/flows/filter"] = hang
     answers = await asyncio.gather(*(hasty.ask(PLACES["parents"].query) for _ in range(10)))
