@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     max_concurrency: int = Field(default=16, ge=1, description="Upstream calls at once to one collection.")
     retries: int = Field(default=3, ge=0, description="Times that a read is repeated after a fault of the upstream.")
     deadline: float = Field(default=30.0, gt=0, description="Seconds that an operation may take, queueing included.")
+    compiled: bool = Field(
+        default=True, description="Whether a query that comes again is compiled; the answers are the same either way."
+    )
 
     max_tokens: int = Field(default=5_000, ge=1, description="Tokens in a document.")
     max_depth: int = Field(default=25, ge=1, description="Levels of nested selections in an operation.")

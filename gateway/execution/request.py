@@ -1,7 +1,10 @@
 """What goes into the execution of one operation, and what comes out."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,12 @@ class Answer:
         if self.extensions:
             body["extensions"] = self.extensions
         return body
+
+    def content(self) -> bytes:
+        """Return the answer as JSON in UTF-8."""
+        body = self.body()
+        try:
+            return orjson.dumps(body)
+        except orjson.JSONEncodeError:
+            # A row's JSON may be deeper than the 254 levels, its numbers longer than the 64 bits that orjson writes.
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,7 +1,6 @@
 """`/graphql` as an ASGI application: HTTP in, one operation, bytes out."""
 
 import asyncio
-import json
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
@@ -108,15 +107,7 @@ async def _disconnect(receive: Receive) -> None:
 
 async def _send_answer(send: Send, media: str, answer: Answer) -> None:
     status = 200 if media == JSON and answer.well_formed else answer.status
-    await _send(send, status, media, _bytes(answer.body()), {"allow": "POST"} if status == 405 else {})
-
-
-def _bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError:
-        # A row's JSON may be deeper than the 254 levels, its numbers longer than the 64 bits that orjson writes.
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    await _send(send, status, media, answer.content(), {"allow": "POST"} if status == 405 else {})
 
 
 async def _send(send: Send, status: int, media: str | None, content: bytes, headers: Mapping[str, str]) -> None:
