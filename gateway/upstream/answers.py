@@ -1,11 +1,12 @@
 """What the upstream answered, as JSON or as an error that says what failed in the upstream's own words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import orjson
 
 from gateway.upstream.transport import BrokenOff, TransportFault, Unsent
@@ -15,6 +16,8 @@ _LONGEST = 500  # characters of the upstream's words
 _TOLD = 3  # problems of a 422 that are told; the others are counted
 _ROOT = "is the URL the API's root, ending in /api?"
 _UNSURE = " The write may or may not have happened: look before you repeat it."
+T = TypeVar("T")
+
 _LOGIN = " Send an Authorization header, or set PREFECT_GRAPHQL_API_KEY or PREFECT_GRAPHQL_API_AUTH_STRING."
 
 
@@ -43,21 +46,43 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    _rows: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def json(self) -> Any:
         """The decoded body, None for an empty one; raises `orjson.JSONDecodeError`."""
         return orjson.loads(self.body) if self.body else None
 
+    def rows(self, decoder: msgspec.json.Decoder[T]) -> T:
+        """Return what the decoder makes of the body, once for all who share the answer; raises `msgspec.MsgspecError`."""
+        try:
+            rows: T = self._rows[decoder]
+        except KeyError:
+            rows = self._rows[decoder] = decoder.decode(self.body)
+        return rows
+
+    @property
+    def count(self) -> int | None:
+        """The length of a good answer that is a list."""
+        try:
+            return len(self.json) if self.status < 300 and isinstance(self.json, list) else None
+        except orjson.JSONDecodeError:
+            return None
+
     @property
     def is_html(self) -> bool:
         return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
 
 
-def decoded(call: Call, answer: Answer) -> Any:
-    """Return the JSON of a good answer (None for an empty body); raises the `UpstreamError` that the answer means."""
+def good(call: Call, answer: Answer) -> Answer:
+    """Return an answer of success; raises the `UpstreamError` that another means."""
     if not 200 <= answer.status < 300:
         raise _refusal(call, answer)
+    return answer
+
+
+def decoded(call: Call, answer: Answer) -> Any:
+    """Return the JSON of a good answer, None for an empty body; raises an `UpstreamError` where it is none."""
     try:
         return answer.json
     except orjson.JSONDecodeError as invalid:

@@ -13,7 +13,7 @@ import orjson
 import stamina
 
 from gateway.settings import Settings
-from gateway.upstream.answers import Answer, Call, decoded, failed, too_late
+from gateway.upstream.answers import Answer, Call, decoded, failed, good, too_late
 from gateway.upstream.credentials import CsrfTransport, service_authorization
 from gateway.upstream.retries import REPEATED, Backoff, Refused
 from gateway.upstream.sharing import Flight, Flights
@@ -43,6 +43,7 @@ class Upstream:
             lambda: asyncio.Semaphore(settings.max_concurrency)
         )
         self._flights: Flights[Call, Answer] = Flights()
+        self._tables: list[Flights[Any, Any]] = [self._flights]
         self._repeating = stamina.AsyncRetryingCaller(
             attempts=settings.retries + 1, timeout=None, wait_initial=0.1, wait_jitter=0.2, wait_max=2.0
         )
@@ -54,38 +55,52 @@ class Upstream:
         """
         return Session(self, authorization or self.authorization, deadline, trace=trace)
 
-    async def read(self, call: Call, deadline: float) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is that of another's identical call; raises a `TransportFault`."""
-        return await self._flights.join(call, deadline, lambda flight: self._fetch(call, flight))
+    def flights(self) -> Flights[Any, Any]:
+        """Return a new table of flights, for what is made of reads: it is closed and cancelled as the reads' own."""
+        self._tables.append(Flights())
+        return self._tables[-1]
 
-    async def write(self, call: Call) -> tuple[Answer, bool]:
+    def read(self, call: Call, deadline: float) -> tuple[Flight[Answer], bool]:
+        """Return the flight that brings the answer, and whether another's identical call began it."""
+        return self._flights.board(call, deadline, lambda flight: self._fetch(call, flight))
+
+    async def wait(self, call: Call, flight: Flight[Answer]) -> Answer:
+        """Return what the flight brings; raises a `TransportFault`."""
+        return await self._flights.wait(call, flight)
+
+    async def write(self, call: Call) -> Answer:
         """Send once; only a request that never left is tried again. Raises a `TransportFault`."""
         with self.writing():
-            return await self._repeating(Unsent, self._send, call), False
+            return await self._repeating(Unsent, self._send, call)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Around a write: no read that comes after its start or its end joins one from before."""
-        self._flights.close()
+        self._close()
         try:
             yield
         finally:
-            self._flights.close()
+            self._close()
 
     async def ready(self) -> Readiness:
         """Ask `GET /health`, once and briefly."""
         call = Call(self.authorization, "GET", "/health", None, writes=False)
         try:
             async with _until(call, asyncio.get_running_loop().time() + _READY_TIMEOUT):
-                decoded(call, await self._send(call))
+                decoded(call, good(call, await self._send(call)))
         except UpstreamError as unready:
             return Readiness(unready.message)
         return Readiness(None)
 
     async def aclose(self) -> None:
         """Cancel what is in flight and close the connections."""
-        await self._flights.aclose()
+        for flights in reversed(self._tables):
+            await flights.aclose()
         await self._transport.aclose()
+
+    def _close(self) -> None:
+        for flights in self._tables:
+            flights.close()
 
     async def _fetch(self, call: Call, flight: Flight[Answer]) -> Answer:
         try:
@@ -115,7 +130,7 @@ class Session:
 
     `calls` lists `{method, path, body, status, milliseconds, rows, shared}` of each call when a trace is asked for: `status`
     is None without an answer, `rows` the length of a list, `shared` true when another operation's call was used.
-    What `read` returns may be shared with other operations: it is not to be changed.
+    What `read` and `answer` return may be shared with other operations: it is not to be changed.
     """
 
     def __init__(self, upstream: Upstream, authorization: str | None, deadline: float, *, trace: bool) -> None:
@@ -125,21 +140,38 @@ class Session:
         self._deadline = deadline
         self._trace = trace
         self._waits: set[asyncio.Timeout] = set()
+        self._flights: set[Flight[Answer]] = set()
 
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of a call that changes nothing; it may be repeated and shared."""
+        call = self._call(method, path, body, writes=False)
+        return decoded(call, await self._make(call, body))
+
+    async def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Return the good answer to a call that changes nothing, undecoded; it may be repeated and shared."""
         return await self._make(self._call(method, path, body, writes=False), body)
 
     async def write(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON of a call that changes something; it is made once."""
-        return await self._make(self._call(method, path, body, writes=True), body)
+        call = self._call(method, path, body, writes=True)
+        return decoded(call, await self._make(call, body))
+
+    def extend(self, deadline: float) -> None:
+        """Let the operation and its calls in flight take until `deadline`, unless its own is later or has passed."""
+        if asyncio.get_running_loop().time() < self._deadline < deadline:
+            self._reschedule(deadline)
+            for flight in self._flights:
+                flight.extend(deadline)
 
     def close(self) -> None:
         """End the calls in flight, for which nobody waits any more, and make none from now on."""
-        self._deadline = asyncio.get_running_loop().time()
+        self._reschedule(asyncio.get_running_loop().time())
+
+    def _reschedule(self, deadline: float) -> None:
+        self._deadline = deadline
         for wait in self._waits:
             if not wait.expired():
-                wait.reschedule(self._deadline)
+                wait.reschedule(deadline)
 
     def _call(self, method: str, path: str, body: Any, *, writes: bool) -> Call:
         if any(unquote(segment) in {".", ".."} for segment in path.partition("?")[0].split("/")):
@@ -149,28 +181,44 @@ class Session:
         except orjson.JSONEncodeError as unfit:
             raise BadUserInput(f"The input cannot be sent to the Prefect API as JSON: {unfit}.") from unfit
 
-    async def _make(self, call: Call, body: Any) -> Any:
+    async def _make(self, call: Call, body: Any) -> Answer:
+        if self._trace:
+            return await self._traced(call, body)
+        answer, _ = await self._answer(call)
+        return good(call, answer)
+
+    async def _traced(self, call: Call, body: Any) -> Answer:
         entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": body, "status": None}
         entry |= {"milliseconds": None, "rows": None, "shared": False}
-        if self._trace:
-            self.calls.append(entry)
+        self.calls.append(entry)
         started = time.perf_counter()
         try:
             answer, entry["shared"] = await self._answer(call)
             entry["status"] = answer.status
-            value = decoded(call, answer)
+            entry["rows"] = answer.count
         finally:
             entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 2)
-        entry["rows"] = len(value) if isinstance(value, list) else None
-        return value
+        return good(call, answer)
 
     async def _answer(self, call: Call) -> tuple[Answer, bool]:
+        """Return the answer, and whether it is that of another's identical call."""
         async with _until(call, self._deadline) as wait:
             self._waits.add(wait)
             try:
-                return await (self._upstream.write(call) if call.writes else self._upstream.read(call, self._deadline))
+                return await (self._write(call) if call.writes else self._read(call))
             finally:
                 self._waits.discard(wait)
+
+    async def _read(self, call: Call) -> tuple[Answer, bool]:
+        flight, shared = self._upstream.read(call, self._deadline)
+        self._flights.add(flight)
+        try:
+            return await self._upstream.wait(call, flight), shared
+        finally:
+            self._flights.discard(flight)
+
+    async def _write(self, call: Call) -> tuple[Answer, bool]:
+        return await self._upstream.write(call), False
 
 
 @asynccontextmanager

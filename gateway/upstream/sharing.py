@@ -9,13 +9,24 @@ T = TypeVar("T")
 
 
 class Flight(Generic[T]):
-    """One call in flight and those who wait for it; `deadline` is the latest of theirs, in event-loop time."""
+    """One call in flight and those who wait for it; `deadline` is the latest of theirs, in event-loop time.
+
+    `extended` is told of a later one.
+    """
 
     task: asyncio.Task[T]
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
+        self.extended: Callable[[float], object] | None = None
         self.waiters = 0
+
+    def extend(self, deadline: float) -> None:
+        """Let it take until `deadline`, where that is later than its own."""
+        if deadline > self.deadline:
+            self.deadline = deadline
+            if self.extended is not None:
+                self.extended(deadline)
 
 
 class Flights(Generic[K, T]):
@@ -32,13 +43,20 @@ class Flights(Generic[K, T]):
 
         A caller that is cancelled leaves the call to the others; the last one to leave cancels it.
         """
+        flight, shared = self.board(key, deadline, fetch)
+        return await self.wait(key, flight), shared
+
+    def board(
+        self, key: K, deadline: float, fetch: Callable[[Flight[T]], Coroutine[Any, Any, T]]
+    ) -> tuple[Flight[T], bool]:
+        """Return the flight that `join` waits for, and whether it is shared: `wait` for it at once."""
         flight = self._open.get(key)
-        shared = flight is not None
-        if flight is None:
-            flight = self._open[key] = Flight(deadline)
-            flight.task = self._start(self._run(key, flight, fetch))
-        flight.deadline = max(flight.deadline, deadline)
-        return await self._wait(key, flight), shared
+        if flight is not None:
+            flight.extend(deadline)
+            return flight, True
+        flight = self._open[key] = Flight(deadline)
+        flight.task = self._start(self._run(key, flight, fetch))
+        return flight, False
 
     def close(self) -> None:
         """End the sharing: whoever asks from now on gets a new call; those who wait keep theirs."""
@@ -63,7 +81,8 @@ class Flights(Generic[K, T]):
         finally:
             self._land(key, flight)
 
-    async def _wait(self, key: K, flight: Flight[T]) -> T:
+    async def wait(self, key: K, flight: Flight[T]) -> T:
+        """Return the result of a flight that was boarded."""
         flight.waiters += 1
         try:
             return await asyncio.shield(flight.task)
