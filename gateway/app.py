@@ -21,6 +21,7 @@ from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 from resolvers.context import Context
+from resolvers.rows import JsonRows
 from schema.build import build
 
 logger = logging.getLogger("gateway")
@@ -61,7 +62,7 @@ class Gateway:
         )
 
     def _context(self, session: Session) -> Context:
-        return Context(session, page=self._settings.page_size, max_first=self._settings.max_first)
+        return Context(JsonRows(session), page=self._settings.page_size, max_first=self._settings.max_first)
 
     def _open_to_all(self) -> bool:
         """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""

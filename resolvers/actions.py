@@ -8,12 +8,14 @@ import strawberry
 from pydantic import BaseModel
 from strawberry import UNSET
 
-from resolvers.collection import Collection, Row
+from resolvers.batches import by
+from resolvers.collection import Collection, Row, completed
 from resolvers.context import Context, context_of
 from resolvers.errors import UpstreamError
 from resolvers.fields import Arguments, told, typed
 from resolvers.ids import id_argument
-from resolvers.reading import fill, parameters, rows_of
+from resolvers.reading import fill, parameters
+from resolvers.rows import objects
 from resolvers.selection import fields
 
 
@@ -87,7 +89,13 @@ def action_field(collection: Collection, action: Action) -> Any:
 
 async def row(done: Done) -> Row:
     """Return the row that the action answered."""
-    return rows_of(done.collection, [done.answer], done.path)[0]
+    return answered_row(done, done.collection)
+
+
+def answered_row(done: Done, collection: Collection) -> Row:
+    """Take the answer for a row of a collection, or raise an UpstreamError."""
+    (answer,) = objects([done.answer], done.path)
+    return completed(collection.row, answer)
 
 
 async def changed(done: Done) -> Any:
@@ -95,7 +103,7 @@ async def changed(done: Done) -> Any:
     key = id_argument("id", done.arguments["id"])
     if fields(done.info) <= {"id", "__typename"}:
         return {"id": key}
-    return await done.context.loaders.by(done.collection).read(key)
+    return await by(done.context.loaders, done.collection).read(key)
 
 
 async def identity(done: Done) -> str:

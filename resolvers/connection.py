@@ -1,20 +1,17 @@
 """The connection: every to-many field of the schema, at the root or nested (Relay cursor connections)."""
 
 import asyncio
-import base64
-import binascii
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-import orjson
 import strawberry
 from strawberry.federation.schema_directives import Shareable
 
-from resolvers.errors import BadUserInput
+from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
 from resolvers.shared import shared
+from resolvers.sources import Pages
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,20 +25,16 @@ def described(description: str) -> Callable[[F], F]:
 
 @dataclass
 class Read:
-    """A window of rows, read once when a field asks for it."""
+    """The window of one parent, read once when a field asks for it."""
 
-    offset: int
-    digest: str
-    """What the cursors of this window are good for."""
-    rows: Callable[[], Awaitable[Slice]]
-    count: Callable[[], Awaitable[int | None]]
-    more: Callable[[], Awaitable[bool]]
-    _slice: asyncio.Future[Slice] | None = field(default=None, repr=False)
+    pages: Pages
+    parent: str
+    _slice: "asyncio.Future[Slice] | None" = field(default=None, repr=False)
 
     def slice(self) -> Awaitable[Slice]:
         """Return the rows; several fields share one read, and none of them can cancel it."""
         if self._slice is None:
-            self._slice = asyncio.ensure_future(self.rows())
+            self._slice = asyncio.ensure_future(self.pages.rows().read(self.parent))
         return shared(self._slice)
 
     async def total(self) -> int | None:
@@ -51,11 +44,16 @@ class Read:
             known = (await self.slice()).total
             if known is not None:
                 return known
-        return await self.count()
+        counted: int | None = await self.pages.count().read(self.parent)
+        return counted
+
+    async def more(self) -> bool:
+        """Tell whether rows follow, where the rows themselves do not."""
+        return bool(await self.pages.more().read(self.parent))
 
     def cursor(self, index: int) -> str:
         """Return the cursor of the row at an index of this window."""
-        return encode_cursor(self.offset + index + 1, self.digest)
+        return encode_cursor(self.pages.offset + index + 1, self.pages.digest)
 
 
 @strawberry.type(description="Where a page stands among all rows.", directives=[Shareable()])
@@ -69,7 +67,7 @@ class PageInfo:
 
     @described("Whether rows precede this page.")
     def has_previous_page(self) -> bool:
-        return self.read.offset > 0
+        return self.read.pages.offset > 0
 
     @described("Cursor of the first row of this page.")
     def start_cursor(self) -> str | None:
@@ -92,7 +90,7 @@ class Connection(Generic[T]):
 
     @described("The rows.")
     async def nodes(self) -> list[T | None]:
-        return (await self.read.slice()).rows  # type: ignore[return-value]  # rows are dicts that stand for T
+        return (await self.read.slice()).rows
 
     @described("The rows with their cursors.")
     async def edges(self) -> list[Edge[T]]:
@@ -108,61 +106,3 @@ class Connection(Generic[T]):
     )
     async def total_count(self) -> int | None:
         return await self.read.total()
-
-
-def digest_of(*parts: object) -> str:
-    """Identify a filter and a sort, so that a cursor is not used with others."""
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-
-
-def encode_cursor(offset: int, digest: str) -> str:
-    """Write a cursor: an offset and what it is good for."""
-    return base64.urlsafe_b64encode(f"{offset}:{digest}".encode()).decode()
-
-
-def decode_cursor(cursor: str, digest: str) -> int:
-    """Read a cursor's offset, or raise BadUserInput."""
-    try:
-        offset, made_for = base64.urlsafe_b64decode(cursor.encode()).decode().split(":")
-        place = int(offset)
-    except (ValueError, binascii.Error):
-        msg = "`after` is not a cursor of this API: use an `endCursor` or a `cursor` of an edge."
-        raise BadUserInput(msg) from None
-    if made_for != digest:
-        msg = "`after` is a cursor of another query: it goes with the field, filter and sort that it was made for."
-        raise BadUserInput(msg)
-    if not 0 <= place < MOST_ROWS:
-        msg = "`after` is not a cursor of this API."
-        raise BadUserInput(msg)
-    return place
-
-
-def start_of(after: str | None, offset: int | None, digest: str) -> int:
-    """Work out where a window starts from the arguments `after` and `offset`."""
-    if after is not None and offset is not None:
-        msg = "`after` and `offset` can't be used together: both say where the page starts."
-        raise BadUserInput(msg)
-    if after is not None:
-        return decode_cursor(after, digest)
-    if offset is not None and offset < 0:
-        msg = f"`offset` is {offset}: it can't be negative."
-        raise BadUserInput(msg)
-    return offset or 0
-
-
-def length_of(first: int | None, most: int) -> int:
-    """Check the argument `first`."""
-    if first is None:
-        return DEFAULT_FIRST
-    if first < 0:
-        msg = f"`first` is {first}: it can't be negative."
-        raise BadUserInput(msg)
-    if first > most:
-        msg = f"`first` is {first}, more than {most} (PREFECT_GRAPHQL_MAX_FIRST): ask for less and go on with `after`."
-        raise BadUserInput(msg)
-    return first
-
-
-DEFAULT_FIRST = 20
-MOST_ROWS = 2**31
-"""No offset of the upstream's API is beyond it."""

@@ -3,28 +3,35 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from resolvers.loaders import Loaders
+from resolvers.loaders import KeyLoader, Loader, Loaders
 from resolvers.rest import Rest
+from resolvers.rows import Rows
 
 
 @dataclass
 class Context:
     """One operation: its way upstream, its bounds and its loaders."""
 
-    rest: Rest
+    rows: Rows
     page: int = 200
     """Rows in a page of the upstream's API."""
     max_first: int = 1_000
     """Largest `first`; also how many rows are counted by paging where REST has no count."""
+    loader: type[Loader] = KeyLoader
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with nothing read."""
         self.forget()
 
+    @property
+    def rest(self) -> Rest:
+        """The way upstream."""
+        return self.rows.rest
+
     def forget(self) -> None:
         """Forget what was read: after a write it may be out of date."""
-        self.loaders = Loaders(self.rest, self.page)
+        self.loaders = Loaders(self.rows, self.page, self.loader)
 
 
 def context_of(info: Any) -> Context:

@@ -3,23 +3,31 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any
 
-import orjson
 import strawberry
 from strawberry import UNSET
 
+from resolvers.batches import ROOT, count_at_root, keys_of, prime
+from resolvers.batches import by as loaded
 from resolvers.collection import Collection, Row, lazy
-from resolvers.connection import DEFAULT_FIRST, Connection, Read, digest_of, length_of, start_of
+from resolvers.connection import Connection, Read
 from resolvers.context import Context, context_of
+from resolvers.cursors import DEFAULT_FIRST
 from resolvers.errors import BadUserInput, NotFound
 from resolvers.ids import id_argument
-from resolvers.loaders import keys_of
 from resolvers.names import graphql_name
-from resolvers.reading import Slice, Window, count, fill, has_more, needed, parameters, rows_of, window
-from resolvers.relations import BelongsTo, HasMany, Listed, Many, Relation, Via
+from resolvers.nodes import Found
+from resolvers.reading import fill, parameters
+from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
+from resolvers.rows import needed
+from resolvers.selection import types
+from resolvers.sources import Children, Lists, Source, Whole, canonical_json, reads
 
 Resolver = Callable[..., Awaitable[Any]]
+RootRead = Callable[[Context, Row, set[str]], Awaitable[Any]]
+"""Reads what a root field returns, by the arguments and the types that fragments in its selection are conditioned on."""
 Arguments = Mapping[str, tuple[Any, Any]]
 """Name of an argument -> its annotation and its default: `...` where it is required, UNSET where it may be absent."""
 
@@ -65,21 +73,6 @@ def window_arguments(collection: Collection) -> Arguments:
     return {**filter_arguments(collection), **sort, **PAGE}
 
 
-def canonical_json(groups: Row) -> str:
-    """Write the groups of a body so that equal ones are equal text."""
-    return orjson.dumps(groups, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _asked(context: Context, collection: Collection, scope: str, arguments: Row) -> tuple[Window, str]:
-    """Check the arguments of a connection; return its window and the digest of its cursors."""
-    groups = canonical_json(collection.body(arguments.get("filter")))
-    sort = arguments.get("sort") or collection.default_sort
-    order = sort.value if sort else None
-    digest = digest_of(scope, groups, order)
-    offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
-    return Window(groups, order, offset, length_of(arguments.get("first"), context.max_first)), digest
-
-
 def connection(row: Any) -> Any:
     """Return the type of a connection of rows."""
     return Connection[row] | None
@@ -88,127 +81,109 @@ def connection(row: Any) -> Any:
 def item(collection: Collection) -> Any:
     """Make the root field of one row, by its id or by the names that REST reads it by; null where there is none."""
     names = parameters(collection.named or "")
-
-    async def resolve(info: strawberry.Info, *, id: str | None = None, **given: str | None) -> Any:  # noqa: A002  as in REST
-        by_name = [value for value in given.values() if value is not None]
-        if (id is None) == (not by_name) or len(by_name) not in (0, len(names)):
-            raise BadUserInput(
-                f"Give either `id` or {' and '.join(f'`{graphql_name(name)}`' for name in names)}."
-                if names
-                else "Give `id`."
-            )
-        context = context_of(info)
-        if id is not None:
-            return await context.loaders.by(collection).read(id_argument("id", id))
-        return await _by_name(context, collection, given)
-
     arguments: Arguments = {
         "id": (told(strawberry.ID | None, "The row's id."), UNSET),
         **{name: (told(str | None, "The row's name, or that of what it belongs to."), UNSET) for name in names},
     }
     if not names:
         arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
-    return strawberry.field(
-        resolver=typed(resolve, arguments),
-        graphql_type=collection.row | None,
-        description=f"One row of /{collection.name}; null where there is none.",
+    return root(
+        partial(_item, collection, names),
+        collection.row | None,
+        arguments,
+        f"One row of /{collection.name}; null where there is none.",
     )
 
 
-async def _by_name(context: Context, collection: Collection, given: Mapping[str, str | None]) -> Row | None:
-    path = fill(collection.named or "", *(value or "" for value in given.values()))
+async def _item(collection: Collection, names: list[str], context: Context, arguments: Row, _types: set[str]) -> Any:
+    key = arguments.get("id")
+    values = [arguments.get(name) for name in names]
+    by_name = [value for value in values if value is not None]
+    if (key is None) == (not by_name) or len(by_name) not in (0, len(names)):
+        raise BadUserInput(
+            f"Give either `id` or {' and '.join(f'`{graphql_name(name)}`' for name in names)}."
+            if names
+            else "Give `id`."
+        )
+    if key is not None:
+        return await loaded(context.loaders, collection).read(id_argument("id", key))
     try:
-        row = await context.rest.read("GET", path)
+        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *by_name))
     except NotFound:
         return None
-    rows = rows_of(collection, [row], path, "GET")
-    context.loaders.prime(collection, rows)
-    return rows[0]
+    prime(context.loaders, collection, [row])
+    return row
 
 
 def rows(collection: Collection) -> Any:
     """Make the root field of a collection's rows, a connection."""
-
-    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
-        context = context_of(info)
-        asked, digest = _asked(context, collection, collection.name, arguments)
-        groups = orjson.loads(asked.groups)
-
-        async def read() -> Slice:
-            found = await window(context.rest, collection, groups, asked, context.page)
-            context.loaders.prime(collection, found.rows)
-            return found
-
-        return Connection(
-            read=Read(
-                asked.offset,
-                digest,
-                rows=read,
-                count=lambda: count(context.rest, collection, groups, context.page, context.max_first),
-                more=lambda: has_more(context.rest, collection, groups, asked),
-            )
-        )
-
-    return strawberry.field(
-        resolver=typed(resolve, window_arguments(collection)),
-        graphql_type=connection(collection.row),
-        description=f"Rows of /{collection.name}.",
-    )
+    return root_connection(Whole(collection), window_arguments(collection), f"Rows of /{collection.name}.")
 
 
 def count_of(collection: Collection) -> Any:
     """Make the root field that counts a collection's rows."""
-
-    async def resolve(info: strawberry.Info, **arguments: Any) -> int | None:
-        context = context_of(info)
-        return await count(
-            context.rest, collection, collection.body(arguments.get("filter")), context.page, context.max_first
-        )
-
-    return strawberry.field(
-        resolver=typed(resolve, filter_arguments(collection)),
-        graphql_type=int | None,
-        description=f"How many rows of /{collection.name} there are.",
+    return root(
+        partial(_count, collection),
+        int | None,
+        filter_arguments(collection),
+        f"How many rows of /{collection.name} there are.",
     )
+
+
+async def _count(collection: Collection, context: Context, arguments: Row, _types: set[str]) -> int | None:
+    groups = canonical_json(collection.body(arguments.get("filter")))
+    counted: int | None = await context.loaders.of(count_at_root, collection, groups, context.max_first).read(ROOT)
+    return counted
 
 
 def listing(collection: Collection) -> Any:
     """Make the root field of a collection that REST gives as one list, by the id of what the rows belong to."""
-    path = collection.listed or ""
-    (name,) = parameters(path)
-
-    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
-        return _list_read(context_of(info), Listed(collection), id_argument(name, arguments[name]), arguments)
-
-    return strawberry.field(
-        resolver=typed(resolve, {name: (told(strawberry.ID, "What the rows belong to."), ...), **PAGE}),
-        graphql_type=connection(collection.row),
-        description=f"Rows of /{collection.name}, in order of time.",
+    (name,) = parameters(collection.listed or "")
+    return root_connection(
+        Lists(Listed(collection)),
+        {name: (told(strawberry.ID, "What the rows belong to."), ...), **PAGE},
+        f"Rows of /{collection.name}, in order of time.",
     )
 
 
-def _list_read(context: Context, relation: Listed, parent: str, arguments: Row) -> Any:
-    """Make a connection over a list that REST gives whole."""
-    digest = digest_of(relation.collection.name)
-    offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
-    end = offset + length_of(arguments.get("first"), context.max_first)
+def root(read: RootRead, kind: Any, arguments: Arguments, description: str, *, name: str | None = None) -> Any:
+    """Make a root field of what reads it, which is declared in the field's metadata for other executors."""
 
-    async def read() -> Slice:
-        found = await context.loaders.listed(relation).read(parent)
-        return Slice(found[offset:end], len(found) > end, len(found))
+    async def resolve(info: strawberry.Info, **given: Any) -> Any:
+        return _named(await read(context_of(info), given, types(info)))
 
-    async def total() -> int:
-        return len(await context.loaders.listed(relation).read(parent))
-
-    async def more() -> bool:
-        return bool((await read()).more)
-
-    return Connection(read=Read(offset, digest, rows=read, count=total, more=more))
+    return strawberry.field(
+        resolver=typed(resolve, arguments),
+        name=name,
+        graphql_type=kind,
+        description=description,
+        metadata={"read": read},
+    )
 
 
-def _relation(resolve: Resolver, relation: Relation, kind: Any, arguments: Arguments, description: str) -> Any:
+def _named(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_named(each) for each in value]
+    return value.named() if isinstance(value, Found) else value
+
+
+def root_connection(source: Source, arguments: Arguments, description: str) -> Any:
+    """Make a root field that is a connection."""
+
+    async def resolve(info: strawberry.Info, **given: Any) -> Any:
+        return Connection(read=Read(*reads(context_of(info), source, given)))
+
+    return strawberry.field(
+        resolver=typed(resolve, arguments),
+        graphql_type=connection(source.collection.row),
+        description=description,
+        metadata={"source": source},
+    )
+
+
+def _relation(resolve: Resolver, kind: Any, arguments: Arguments, description: str, **declared: Any) -> Any:
     return strawberry.pydantic.field(
-        typed(resolve, arguments), graphql_type=kind, description=description, metadata={"relation": relation}
+        typed(resolve, arguments), graphql_type=kind, description=description, metadata=declared
     )
 
 
@@ -223,9 +198,9 @@ def belongs_to(parent: str, *, key: str | Via, by: str = "id", description: str)
             return None
         needed(root, own)
         (value,) = await keys_of(loaders, key, [root])
-        return await loaders.by(relation.collection, by).read(value) if value else None
+        return await loaded(loaders, relation.collection, by).read(value) if value else None
 
-    return _relation(resolve, relation, lazy(parent) | None, {}, description)
+    return _relation(resolve, lazy(parent) | None, {}, description, relation=relation)
 
 
 def has_many(
@@ -244,46 +219,27 @@ def has_many(
 
     A child that is declared later is named by the path of its row type, with its `filters` and default `sort`.
     """
-    relation = HasMany(child, key, group, leaf, by, counts)
-
-    async def resolve(root: Row, info: strawberry.Info, **arguments: Any) -> Any:
-        return _children_read(context_of(info), relation, needed(root, by), arguments)
-
+    source = Children(HasMany(child, key, group, leaf, by, counts))
     if isinstance(child, Collection):
-        return _relation(resolve, relation, connection(child.row), window_arguments(child), description)
+        return _nested(source, connection(child.row), window_arguments(child), description, relation=source.relation)
     arguments: Arguments = {
         "filter": (told(lazy(filters or "") | None, "Which rows."), UNSET),
         "sort": (told(type(sort) | None, "The order."), sort),
         **PAGE,
     }
-    return _relation(resolve, relation, connection(lazy(child)), arguments, description)
-
-
-def _children_read(context: Context, relation: HasMany, parent: str, arguments: Row) -> Any:
-    asked, digest = _asked(context, relation.collection, f"{relation.place}{relation.collection.name}", arguments)
-    groups = orjson.loads(asked.groups)
-    relation.check(groups)
-    beyond = Window(asked.groups, asked.sort, asked.offset + asked.first, 1)
-
-    async def more() -> bool:
-        return bool((await context.loaders.children(relation, beyond).read(parent)).rows)
-
-    return Connection(
-        read=Read(
-            asked.offset,
-            digest,
-            rows=lambda: context.loaders.children(relation, asked).read(parent),
-            count=lambda: context.loaders.counts(relation, asked.groups, context.max_first).read(parent),
-            more=more,
-        )
-    )
+    return _nested(source, connection(lazy(child)), arguments, description, relation=source.relation)
 
 
 def listed(collection: Collection, *, description: str) -> Any:
     """Make the field of children that REST gives as one list, by a call for each parent, bounded at once."""
-    relation = Listed(collection)
+    source = Lists(Listed(collection))
+    return _nested(source, connection(collection.row), PAGE, description, relation=source.relation)
 
-    async def resolve(root: Row, info: strawberry.Info, **arguments: Any) -> Any:
-        return _list_read(context_of(info), relation, needed(root, "id"), arguments)
 
-    return _relation(resolve, relation, connection(collection.row), PAGE, description)
+def _nested(source: Children | Lists, kind: Any, arguments: Arguments, description: str, **declared: Any) -> Any:
+    async def resolve(root: Row, info: strawberry.Info, **given: Any) -> Any:
+        parent = needed(root, source.by)
+        pages, _ = reads(context_of(info), source, given)
+        return Connection(read=Read(pages, parent))
+
+    return _relation(resolve, kind, arguments, description, source=source, **declared)

@@ -2,24 +2,44 @@
 
 import asyncio
 from collections.abc import Collection as Some
+from dataclasses import dataclass
+from typing import Any
 
-from resolvers.collection import DECLARED, Row
+from resolvers.batches import by
+from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
 
 
-async def find(context: Context, id: str, types: Some[str]) -> Row | None:  # noqa: A002  as in REST
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row, and the collection that has it."""
+
+    collection: Collection
+    row: Any
+
+    def named(self) -> Row:
+        """Return a JSON row with its type in `__typename`, by which graphql-core tells it."""
+        return {**self.row, "__typename": self.collection.row.__name__}
+
+
+def asked(types: Some[str]) -> list[Collection]:
+    """Return the collections that have rows of some types, all that can be read by id for none."""
+    readable = [collection for collection in DECLARED if collection.item]
+    return [collection for collection in readable if collection.row.__name__ in types] or readable
+
+
+async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # noqa: A002  as in REST
     """Ask the collections of some types for a row, at once, all of them for no type; null where there is none.
 
-    The row says its type in `__typename`. A collection that fails is an error only where no other has the row.
+    A collection that fails is an error only where no other has the row.
     """
-    readable = [collection for collection in DECLARED if collection.item]
-    asked = [collection for collection in readable if collection.row.__name__ in types] or readable
+    collections = asked(types)
     found = await asyncio.gather(
-        *(context.loaders.by(collection).read(id) for collection in asked), return_exceptions=True
+        *(by(context.loaders, collection).read(id) for collection in collections), return_exceptions=True
     )
-    for collection, row in zip(asked, found, strict=True):
-        if isinstance(row, dict):
-            return {**row, "__typename": collection.row.__name__}
+    for collection, row in zip(collections, found, strict=True):
+        if row is not None and not isinstance(row, BaseException):
+            return Found(collection, row)
     for failure in found:
         if isinstance(failure, BaseException):
             raise failure

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from resolvers.collection import Collection, Row
 from resolvers.errors import UpstreamError
-from resolvers.rest import Rest
+from resolvers.rows import Rows
 
 T = TypeVar("T")
 
@@ -24,11 +24,11 @@ class Window:
     first: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Slice:
     """The rows of a window, and what reading them told of those beyond it."""
 
-    rows: list[Row]
+    rows: list[Any]
     more: bool | None
     """Whether rows follow; None where only another read can tell."""
     total: int | None = None
@@ -55,23 +55,9 @@ def fill(path: str, *values: str) -> str:
     return path.format(**{name: quote(value, safe="") for name, value in zip(parameters(path), values, strict=True)})
 
 
-def objects(answer: Any, path: str, method: str = "POST") -> list[Row]:
-    """Take an answer for a list of objects, or raise an UpstreamError."""
-    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise UpstreamError(
-            "The upstream answered something else than a list of rows.", status=200, method=method, path=path
-        )
-    return answer
-
-
-def rows_of(collection: Collection, answer: Any, path: str, method: str = "POST") -> list[Row]:
-    """Take an answer for a list of rows, or raise an UpstreamError; what an older upstream leaves out is filled in."""
-    return collection.completed(objects(answer, path, method))
-
-
-def only(rows: list[Row], key: str, asked: Sequence[str], path: str) -> None:
+def only(found: Sequence[str | None], key: str, asked: Sequence[str], path: str) -> None:
     """Raise an UpstreamError for rows that were not asked for: an upstream ignores a filter that it does not know."""
-    if not {row[key] for row in rows if isinstance(row.get(key), str)} <= set(asked):
+    if not {*found} <= {*asked, None}:
         raise UpstreamError(
             f"The upstream answered rows that were not asked for: does it know the filter on `{key}`?",
             status=200,
@@ -80,59 +66,44 @@ def only(rows: list[Row], key: str, asked: Sequence[str], path: str) -> None:
         )
 
 
-def text(row: Row, key: str) -> str | None:
-    """Read a key by which other rows are found; None where it is no text."""
-    value = row.get(key)
-    return value if isinstance(value, str) else None
-
-
-def needed(row: Row, key: str) -> str:
-    """Read a key by which other rows are found, or raise an UpstreamError where it is unusable."""
-    found = text(row, key)
-    if found is None:
-        raise UpstreamError(f"The upstream's row has no usable `{key}`, by which this is found.")
-    return found
-
-
-async def page(rest: Rest, collection: Collection, groups: Row, **window: Any) -> list[Row]:
+async def page(rows: Rows, collection: Collection, groups: Row, **window: Any) -> list[Any]:
     """Read one page: POST /{collection}/filter."""
-    path = path_of(collection, "filter")
     body = {**groups, **{name: value for name, value in window.items() if value is not None}}
-    return rows_of(collection, await rest.read("POST", path, body), path)
+    return await rows.read(collection.row, "POST", path_of(collection, "filter"), body)
 
 
-async def window(rest: Rest, collection: Collection, groups: Row, asked: Window, size: int) -> Slice:
+async def window(rows: Rows, collection: Collection, groups: Row, asked: Window, size: int) -> Slice:
     """Read the rows of a window by as few pages of `size` as hold them.
 
     One row beyond the window tells whether more follow, where it fits into the last page.
     """
-    rows: list[Row] = []
+    read: list[Any] = []
     wanted = asked.first if asked.first and asked.first % size == 0 else asked.first + 1
-    while len(rows) < wanted:
-        limit = min(size, wanted - len(rows))
+    while len(read) < wanted:
+        limit = min(size, wanted - len(read))
         found = await page(
-            rest, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(rows) or None
+            rows, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(read) or None
         )
-        rows += found
+        read += found
         if len(found) < limit:
-            known = bool(rows) or asked.offset == 0
-            return Slice(rows[: asked.first], len(rows) > asked.first, asked.offset + len(rows) if known else None)
-    return Slice(rows[: asked.first], True if len(rows) > asked.first else None)
+            known = bool(read) or asked.offset == 0
+            return Slice(read[: asked.first], len(read) > asked.first, asked.offset + len(read) if known else None)
+    return Slice(read[: asked.first], True if len(read) > asked.first else None)
 
 
-async def has_more(rest: Rest, collection: Collection, groups: Row, asked: Window) -> bool:
+async def has_more(rows: Rows, collection: Collection, groups: Row, asked: Window) -> bool:
     """Ask for the one row beyond a window."""
-    return bool(await page(rest, collection, groups, sort=asked.sort, limit=1, offset=asked.offset + asked.first))
+    return bool(await page(rows, collection, groups, sort=asked.sort, limit=1, offset=asked.offset + asked.first))
 
 
-async def count(rest: Rest, collection: Collection, groups: Row, size: int, most: int) -> int | None:
+async def count(rows: Rows, collection: Collection, groups: Row, size: int, most: int) -> int | None:
     """Count rows: POST /{collection}/count; where there is none, by paging up to `most` rows, else None."""
     if collection.countable:
         path = path_of(collection, "count")
-        return whole(await rest.read("POST", path, groups), path)
+        return whole(await rows.rest.read("POST", path, groups), path)
     total = 0
     while total < most:
-        found = len(await page(rest, collection, groups, limit=size, offset=total or None))
+        found = len(await page(rows, collection, groups, limit=size, offset=total or None))
         total += found
         if found < size:
             return total

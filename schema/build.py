@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 from strawberry.federation import Schema
@@ -13,10 +13,10 @@ from strawberry.types.field import StrawberryField
 
 from resolvers import fields
 from resolvers.actions import action_field
-from resolvers.context import context_of
+from resolvers.collection import Row
+from resolvers.context import Context
 from resolvers.ids import id_argument
-from resolvers.nodes import find
-from resolvers.selection import types
+from resolvers.nodes import Found, find
 from schema import COLLECTIONS, federation
 from schema.history import flow_run_history, task_run_history
 from schema.names import Names
@@ -29,35 +29,25 @@ def value_of(row: Any, key: str) -> Any:
     return row.get(key) if isinstance(row, dict) else getattr(row, key)
 
 
-async def find_one(
-    info: strawberry.Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="The row's id.")],  # noqa: A002  the argument of Relay
-) -> Any:
+async def find_one(context: Context, arguments: Row, types: set[str]) -> Found | None:
     """Find a row by its id alone."""
-    return await find(context_of(info), id_argument("id", id), types(info))
+    return await find(context, id_argument("id", arguments["id"]), types)
 
 
-async def find_many(
-    info: strawberry.Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="The rows' ids.")]
-) -> Any:
+async def find_many(context: Context, arguments: Row, types: set[str]) -> list[Found | None]:
     """Find rows by their ids alone."""
-    asked = types(info)
-    keys = [id_argument("ids", each) for each in ids]
-    return await asyncio.gather(*(find(context_of(info), key, asked) for key in keys))
+    keys = [id_argument("ids", each) for each in arguments["ids"]]
+    return await asyncio.gather(*(find(context, key, types) for key in keys))
 
 
 def nodes() -> dict[str, Any]:
     """Make the fields that find rows of any type (Relay's object identification)."""
-    told = "null where there is none. Fragments on types say which collections are asked."
+    hint = "null where there is none. Fragments on types say which collections are asked."
+    one = {"id": (fields.told(strawberry.ID, "The row's id."), ...)}
+    many = {"ids": (fields.told(list[strawberry.ID], "The rows' ids."), ...)}
     return {
-        "node": strawberry.field(
-            resolver=find_one, graphql_type=Node | None, description=f"The row with an id; {told}"
-        ),
-        "nodes": strawberry.field(
-            resolver=find_many,
-            graphql_type=list[Node | None],
-            description=f"The rows with some ids, in their order; {told}",
-        ),
+        "node": fields.root(find_one, Node | None, one, f"The row with an id; {hint}"),
+        "nodes": fields.root(find_many, list[Node | None], many, f"The rows with some ids, in their order; {hint}"),
     }
 
 

@@ -7,10 +7,20 @@ from typing import Annotated, Any
 import strawberry
 from pydantic import BaseModel, Field
 
-from resolvers.actions import Action, Done, answered, bulk_delete, changed, create, delete, given_input, update
+from resolvers.actions import (
+    Action,
+    Done,
+    answered,
+    answered_row,
+    bulk_delete,
+    changed,
+    create,
+    delete,
+    given_input,
+    update,
+)
 from resolvers.collection import Collection, Row, completed_within
 from resolvers.fields import belongs_to, has_many
-from resolvers.reading import rows_of
 from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun, FlowRunPolicyInput
 from schema.operators import (
     AnyIdExceptFilter,
@@ -244,7 +254,7 @@ class FlowRunCreateResult(Part):
 
 async def created(done: Done) -> Row:
     """Return the flow run that a deployment's action answered."""
-    return rows_of(FLOW_RUNS, [done.answer], done.path)[0]
+    return answered_row(done, FLOW_RUNS)
 
 
 async def all_created(done: Done) -> Any:

@@ -25,19 +25,20 @@ from graphql import (
 from strawberry.federation.schema import FederationAny
 from strawberry.schema import BaseSchema
 
-from resolvers.collection import Collection
+from resolvers.collection import Collection, Row
 from resolvers.connection import described
-from resolvers.context import Context, context_of
+from resolvers.context import Context
 from resolvers.errors import BadUserInput
+from resolvers.fields import root
 from resolvers.ids import id_argument
-from resolvers.nodes import find
+from resolvers.nodes import Found, find
 
 Representations = Annotated[
     list[FederationAny], strawberry.argument(description="The type's name and the id of each: `__typename` and `id`.")
 ]
 
 
-async def _entity(context: Context, types: set[str], representation: Any) -> Any:
+async def _entity(context: Context, types: set[str], representation: Any) -> Found | None:
     match representation:
         case {"__typename": str(name), "id": str(id_)} if name in types:
             return await find(context, id_argument("id", id_), {name})
@@ -54,15 +55,16 @@ def entities(collections: Iterable[Collection]) -> Any:
         strawberry.union("_Entity", description="A row that other subgraphs can refer to."),
     ]
 
-    async def resolve(info: strawberry.Info, representations: Representations) -> Any:
-        found = (_entity(context_of(info), set(rows), each) for each in representations)
+    async def read(context: Context, arguments: Row, _types: set[str]) -> list[Any]:
+        found = (_entity(context, set(rows), each) for each in arguments["representations"])
         return await asyncio.gather(*found, return_exceptions=True)
 
-    return strawberry.field(
-        resolver=resolve,
+    return root(
+        read,
+        list[union | None],
+        {"representations": (Representations, ...)},
+        "The rows that another subgraph refers to, in their order; null where there is none.",
         name="_entities",
-        graphql_type=list[union | None],
-        description="The rows that another subgraph refers to, in their order; null where there is none.",
     )
 
 

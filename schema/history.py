@@ -7,11 +7,10 @@ from typing import Any
 import strawberry
 from pydantic import Field
 
-from resolvers.collection import Collection, completed_within
-from resolvers.context import context_of
+from resolvers.collection import Collection, Row
+from resolvers.context import Context
 from resolvers.errors import BadUserInput
-from resolvers.fields import filter_arguments, told, typed
-from resolvers.reading import objects
+from resolvers.fields import filter_arguments, root, told
 from schema.flow_runs import FLOW_RUNS
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS
@@ -53,9 +52,8 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
 
     `groups` maps the names of groups in a filter to those that this route has instead.
     """
-    path = f"/{collection.name}/history"
 
-    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
+    async def read(context: Context, arguments: Row, _types: set[str]) -> list[Any]:
         asked = {groups.get(name, name): group for name, group in collection.body(arguments.get("filter")).items()}
         check(arguments["history_start"], arguments["history_end"], arguments["history_interval_seconds"])
         body = {
@@ -64,18 +62,18 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
             "history_interval_seconds": arguments["history_interval_seconds"],
             **asked,
         }
-        intervals = objects(await context_of(info).rest.read("POST", path, body), path)
-        return completed_within(HistoryInterval, intervals)
+        return await context.rows.read(HistoryInterval, "POST", f"/{collection.name}/history", body)
 
     times = {
         "history_start": (told(datetime, "When the first interval begins."), ...),
         "history_end": (told(datetime, "When the last interval ends."), ...),
         "history_interval_seconds": (told(float, "Seconds in an interval."), ...),
     }
-    return strawberry.field(
-        resolver=typed(resolve, {**times, **filter_arguments(collection)}),
-        graphql_type=list[HistoryInterval | None] | None,
-        description=f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",
+    return root(
+        read,
+        list[HistoryInterval | None] | None,
+        {**times, **filter_arguments(collection)},
+        f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",
     )
 
 

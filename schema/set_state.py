@@ -11,7 +11,7 @@ from resolvers.actions import Action, Done, answered
 from resolvers.collection import Row, completed, completed_within
 from resolvers.fields import belongs_to, told
 from resolvers.ids import id_argument
-from resolvers.reading import objects
+from resolvers.rows import objects
 from schema.scalars import Id
 from schema.states import State, StateCreate
 from schema.types import Part, absent

@@ -15,6 +15,7 @@ from gateway.execution import Execution, GraphQLRequest
 from gateway.settings import Settings
 from gateway.upstream import Transport, Upstream
 from resolvers.context import Context
+from resolvers.rows import JsonRows
 from schema.build import build
 from tests.postgres import Postgres
 from tests.resolvers.world import Plain, World, fill
@@ -49,7 +50,7 @@ class Place:
         chosen = Settings(upstream=None, **settings)
 
         def context(rest: Any) -> Context:
-            return Context(rest, page=chosen.page_size, max_first=chosen.max_first)
+            return Context(JsonRows(rest), page=chosen.page_size, max_first=chosen.max_first)
 
         execution = Execution(SCHEMA, Upstream(self.transport, chosen), chosen, context)
         return (await execution.run(GraphQLRequest(query, FAR, variables or {}, trace=True))).body()

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from resolvers.batches import children
 from resolvers.loaders import Loaders
 from resolvers.reading import Slice, Window
+from resolvers.rows import JsonRows
 from schema.flows import Flow
 
 FIELDS = Flow.__strawberry_definition__.fields  # type: ignore[attr-defined]  # Strawberry adds it
@@ -51,11 +53,11 @@ async def test_pages_go_on_while_they_finish_half(
     word: str, size: int, offset: int, first: int, calls: list[str]
 ) -> None:
     rest = Rows(word)
-    loader = Loaders(rest, size).children(FLOW_RUNS, Window("{}", "ID_DESC", offset, first))
+    loader = Loaders(JsonRows(rest), size).of(children, FLOW_RUNS, Window("{}", "ID_DESC", offset, first))
     parents = sorted(set(word))
-    slices: list[Slice] = await loader.load_many(parents)
+    slices: dict[str, Slice] = await loader.read_many(parents)
     assert rest.calls == calls
-    for parent, found in zip(parents, slices, strict=True):
+    for parent, found in slices.items():
         own = [f"{parent}{n}" for n, each in enumerate(word) if each == parent]
         assert [row["id"] for row in found.rows] == own[offset : offset + first]
         assert found.more in {None, len(own) > offset + first}
@@ -64,6 +66,6 @@ async def test_pages_go_on_while_they_finish_half(
 
 async def test_a_full_window_does_not_know_whether_more_follow() -> None:
     """It is a page's end: another read tells."""
-    loader = Loaders(Rows("aaaaa"), 4).children(FLOW_RUNS, Window("{}", "ID_DESC", 0, 4))
-    found: Slice = await loader.load("a")
+    loader = Loaders(JsonRows(Rows("aaaaa")), 4).of(children, FLOW_RUNS, Window("{}", "ID_DESC", 0, 4))
+    found: Slice = await loader.read("a")
     assert (len(found.rows), found.more, found.total) == (4, None, None)

@@ -17,6 +17,7 @@ from graphql import (
 from gateway.execution import Execution, GraphQLRequest
 from gateway.settings import Settings
 from resolvers.context import Context
+from resolvers.rows import JsonRows
 from resolvers.errors import Forbidden, NotFound
 from schema.build import build
 from tests.gateway import toy
@@ -72,7 +73,7 @@ def references(name: str, *wanted: Any) -> list[Row]:
 
 
 async def entities(rest: Recorder, representations: list[Any], query: str = NAMES) -> Any:
-    return await SCHEMA.execute(query, {"representations": representations}, Context(rest))
+    return await SCHEMA.execute(query, {"representations": representations}, Context(JsonRows(rest)))
 
 
 def codes(answer: Any) -> dict[int, str]:

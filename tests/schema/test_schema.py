@@ -25,6 +25,7 @@ from resolvers.collection import DECLARED, collection_of, named
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.relations import BelongsTo, HasMany, Via
+from resolvers.rows import JsonRows
 from schema import COLLECTIONS
 from schema.build import build
 
@@ -175,7 +176,7 @@ async def test_every_root_argument_executes(name: str, arguments: list[str]) -> 
     given = ", ".join(f"{argument}: ${argument}" for argument in arguments)
     query = f"query ({declared}) {{ {name}({given}) {selected} }}"
     values = {argument: sample(field.args[argument].type) for argument in arguments}
-    answer = await SCHEMA.execute(query, values, Context(Nothing()))
+    answer = await SCHEMA.execute(query, values, Context(JsonRows(Nothing())))
     refused = {
         "after": "`after` is not a cursor",
         "name": "Give either `id` or `flowName`",

@@ -1,0 +1,72 @@
+"""How rows are read and looked into: the one place that knows what a row is."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from resolvers.collection import Row, completed
+from resolvers.errors import UpstreamError
+from resolvers.rest import Rest
+
+
+class Rows(Protocol):
+    """Reads rows of a model from the upstream, and the keys by which other rows are found.
+
+    A read raises an `UpstreamError` where the answer is no list of objects (no object, for `read_one`).
+    """
+
+    rest: Rest
+
+    async def read(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> list[Any]:
+        """Read a list of rows."""
+
+    async def read_one(self, model: type[BaseModel], method: str, path: str) -> Any:
+        """Read one row."""
+
+    def column(self, rows: Sequence[Any], key: str) -> list[str | None]:
+        """Return a key of each row; None where it is no text."""
+
+
+class JsonRows:
+    """Rows as the JSON objects that the upstream sent; what an older upstream leaves out is filled in."""
+
+    def __init__(self, rest: Rest) -> None:
+        self.rest = rest
+
+    async def read(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> list[Row]:
+        """Read a list of rows."""
+        answer = await self.rest.read(method, path, body)
+        return [completed(model, row) for row in objects(answer, path, method)]
+
+    async def read_one(self, model: type[BaseModel], method: str, path: str) -> Row:
+        """Read one row."""
+        (row,) = objects([await self.rest.read(method, path)], path, method)
+        return completed(model, row)
+
+    def column(self, rows: Sequence[Row], key: str) -> list[str | None]:
+        """Return a key of each row; None where it is no text."""
+        return [text(row, key) for row in rows]
+
+
+def objects(answer: Any, path: str, method: str = "POST") -> list[Row]:
+    """Take an answer for a list of objects, or raise an UpstreamError."""
+    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+        raise UpstreamError(
+            "The upstream answered something else than a list of rows.", status=200, method=method, path=path
+        )
+    return answer
+
+
+def text(row: Row, key: str) -> str | None:
+    """Read a key by which other rows are found; None where it is no text."""
+    value = row.get(key)
+    return value if isinstance(value, str) else None
+
+
+def needed(row: Row, key: str) -> str:
+    """Read a key by which other rows are found, or raise an UpstreamError where it is unusable."""
+    found = text(row, key)
+    if found is None:
+        raise UpstreamError(f"The upstream's row has no usable `{key}`, by which this is found.")
+    return found

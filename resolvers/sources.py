@@ -1,0 +1,176 @@
+"""What a connection reads, as data that every executor understands: a collection, children of parents, a whole list."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import orjson
+
+from resolvers.batches import (
+    ROOT,
+    children,
+    count_at_root,
+    counts,
+    lengths_of_lists,
+    more_at_root,
+    more_children,
+    parts_of_lists,
+    rows_at_root,
+)
+from resolvers.collection import Collection, Row
+from resolvers.context import Context
+from resolvers.cursors import digest_of, length_of, start_of
+from resolvers.ids import id_argument
+from resolvers.loaders import Loader
+from resolvers.reading import Window, parameters
+from resolvers.relations import HasMany, Listed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The checked arguments of a connection: its window, and what its cursors are good for."""
+
+    window: Window
+    digest: str
+    parent: str = ROOT
+    """Whose rows, where the arguments say it."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The windows that a connection's field reads, one for each parent: a slice, a count, whether more rows follow.
+
+    Each loader is made when it is first asked.
+    """
+
+    offset: int
+    digest: str
+    rows: Callable[[], Loader]
+    count: Callable[[], Loader]
+    more: Callable[[], Loader]
+
+
+class Source(Protocol):
+    """Where the rows of a connection come from."""
+
+    @property
+    def collection(self) -> Collection:
+        """What the rows are."""
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments; `most` is the largest `first`. Raises BadUserInput."""
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads."""
+
+
+def canonical_json(groups: Row) -> str:
+    """Write the groups of a body so that equal ones are equal text."""
+    return orjson.dumps(groups, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _asked(collection: Collection, scope: str, arguments: Row, most: int) -> Asked:
+    groups = canonical_json(collection.body(arguments.get("filter")))
+    sort = arguments.get("sort") or collection.default_sort
+    order = sort.value if sort else None
+    digest = digest_of(scope, groups, order)
+    offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
+    return Asked(Window(groups, order, offset, length_of(arguments.get("first"), most)), digest)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The rows of a collection, at the root."""
+
+    collection: Collection
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments."""
+        return _asked(self.collection, self.collection.name, arguments, most)
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for the parent ROOT."""
+        window, of = asked.window, context.loaders.of
+        return Pages(
+            window.offset,
+            asked.digest,
+            rows=partial(of, rows_at_root, self.collection, window),
+            count=partial(of, count_at_root, self.collection, window.groups, context.max_first),
+            more=partial(of, more_at_root, self.collection, window),
+        )
+
+
+@dataclass(frozen=True)
+class Children:
+    """The children of each row."""
+
+    relation: HasMany
+
+    @property
+    def collection(self) -> Collection:
+        """What the children are."""
+        return self.relation.collection
+
+    @property
+    def by(self) -> str:
+        """The key of a row by which its children are found."""
+        return self.relation.by
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments."""
+        collection = self.collection
+        asked = _asked(collection, f"{self.relation.place}{collection.name}", arguments, most)
+        self.relation.check(orjson.loads(asked.window.groups))
+        return asked
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for parents' keys."""
+        window, of = asked.window, context.loaders.of
+        beyond = Window(window.groups, window.sort, window.offset + window.first, 1)
+        return Pages(
+            window.offset,
+            asked.digest,
+            rows=partial(of, children, self.relation, window),
+            count=partial(of, counts, self.relation, window.groups, context.max_first),
+            more=partial(of, more_children, self.relation, beyond),
+        )
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The rows of each parent that REST gives as one list, by a call for each parent, bounded at once."""
+
+    relation: Listed
+    by = "id"
+
+    @property
+    def collection(self) -> Collection:
+        """What the rows are."""
+        return self.relation.collection
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments; at the root one of them is the parent."""
+        digest = digest_of(self.collection.name)
+        offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
+        window = Window("{}", None, offset, length_of(arguments.get("first"), most))
+        (name,) = parameters(self.collection.listed or "")
+        return Asked(window, digest, id_argument(name, arguments[name]) if name in arguments else ROOT)
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for parents' keys."""
+        of = context.loaders.of
+        parts = partial(of, parts_of_lists, self.collection, asked.window.offset, asked.window.first)
+        return Pages(
+            asked.window.offset,
+            asked.digest,
+            rows=parts,
+            count=partial(of, lengths_of_lists, self.collection),
+            more=parts,  # never asked: a slice of a list knows
+        )
+
+
+def reads(context: Context, source: Source, arguments: Row) -> tuple[Pages, str]:
+    """Check the arguments of a connection; return its reads, and the parent that the arguments name."""
+    asked = source.asked(arguments, context.max_first)
+    return source.pages(context, asked), asked.parent
