@@ -2,21 +2,29 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
 from typing import Any
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.execution import Answer, Execution, GraphQLRequest
+from gateway.http.encoding import IDENTITY, Codings, codings
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
-from gateway.http.reading import Disconnected, Parameters, from_body, from_url, has_query
+from gateway.http.reading import Disconnected, Headers, Parameters, from_body, from_url, has_query
 from gateway.http.refusal import Refusal
 from gateway.settings import Settings
 
 METHODS = "GET, HEAD, OPTIONS, POST"
-TRACE = "x-upstream-trace"
+MEDIA = (JSON, GRAPHQL)
+OR_PAGE = (*MEDIA, HTML)
+
+Raw = list[tuple[bytes, bytes]]
+
+_EVERY: Raw = [(b"cache-control", b"no-store"), (b"vary", b"accept, accept-encoding")]
+_TYPED: dict[str, Raw] = {
+    media: [*_EVERY, (b"content-type", f"{media}; charset=utf-8".encode()), (b"x-content-type-options", b"nosniff")]
+    for media in MEDIA
+}
 
 
 class GraphQLEndpoint:
@@ -37,83 +45,96 @@ class GraphQLEndpoint:
             await send({"type": "websocket.close", "code": 1008, "reason": "GraphQL is answered over HTTP only."})
             return
         deadline = asyncio.get_running_loop().time() + self._settings.deadline
-        if self._page is not None and _wants_page(scope):
+        headers = Headers(scope)
+        if self._page is not None and _wants_page(scope, headers):
             await self._page(scope, receive, send)
             return
         try:
-            await self._respond(scope, receive, send, deadline)
+            await self._respond(scope, headers, receive, send, deadline)
         except Refusal as refusal:
-            await _send(send, refusal.status, JSON, orjson.dumps(refusal.body()), refusal.headers)
+            await _send(send, refusal.status, _TYPED[JSON], orjson.dumps(refusal.body()), refusal.headers)
         except Disconnected:
             return
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
+    async def _respond(self, scope: Scope, headers: Headers, receive: Receive, send: Send, deadline: float) -> None:
         method = scope["method"]
         if method == "OPTIONS":
-            await _send(send, 204, None, b"", {"allow": METHODS, "accept-post": JSON})
+            await _send(send, 204, _EVERY, b"", {"allow": METHODS, "accept-post": JSON})
             return
         if method not in {"GET", "HEAD", "POST"}:
             raise Refusal(405, f"The method {method} is not allowed: use GET or POST.", allow=METHODS)
-        media = preferred(Headers(scope=scope).get("accept"), (JSON, GRAPHQL))
-        if media is None:
-            raise Refusal(406, f"Answers are {JSON} or {GRAPHQL}: accept one of them.")
+        media, wanted = _acceptable(headers)
         if method == "POST":
-            parameters = await from_body(scope, receive, limit=self._settings.max_body, deadline=deadline)
+            parameters = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
             parameters = from_url(scope)
-        work = self._execution.run(_request(scope, parameters, deadline))
-        await _send_answer(send, media, await _while_connected(work, receive))
+        request = _request(headers, parameters, deadline, read_only=method != "POST")
+        answer = await _while_connected(self._execution.run(request), receive)
+        await _send_answer(send, media, wanted, answer)
 
 
-def _wants_page(scope: Scope) -> bool:
+def _wants_page(scope: Scope, headers: Headers) -> bool:
     if scope["method"] not in {"GET", "HEAD"} or has_query(scope):
         return False
-    accept = Headers(scope=scope).get("accept")
-    return preferred(accept, (JSON, GRAPHQL, HTML)) == HTML
+    return preferred(headers.get(b"accept"), OR_PAGE) == HTML
 
 
-def _request(scope: Scope, parameters: Parameters, deadline: float) -> GraphQLRequest:
-    headers = Headers(scope=scope)
+def _acceptable(headers: Headers) -> tuple[str, Codings]:
+    """Return the media type and the codings of the answer; raises Refusal before anything is done."""
+    media = preferred(headers.get(b"accept"), MEDIA)
+    if media is None:
+        raise Refusal(406, f"Answers are {JSON} or {GRAPHQL}: accept one of them.")
+    wanted = codings(headers.get(b"accept-encoding"))
+    if wanted is None:
+        raise Refusal(406, "Answers are encoded with zstd, br, gzip or identity: accept one of them.")
+    return media, wanted
+
+
+def _request(headers: Headers, parameters: Parameters, deadline: float, *, read_only: bool) -> GraphQLRequest:
     return GraphQLRequest(
         query=parameters.query,
         deadline=deadline,
         variables=parameters.variables,
         operation_name=parameters.operation_name,
-        authorization=headers.get("authorization"),
-        trace=headers.get(TRACE) == "1",
-        read_only=scope["method"] != "POST",
+        authorization=headers.get(b"authorization"),
+        trace=headers.get(b"x-upstream-trace") == "1",
+        read_only=read_only,
     )
 
 
 async def _while_connected(work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
     """Return the answer, or cancel the work and raise Disconnected when nobody waits for it any more."""
-    task, watch = asyncio.create_task(work), asyncio.create_task(_disconnect(receive))
+    # The request's own task does the work and the watch cancels it: a task for each would cost twice the time.
+    request: Any = asyncio.current_task()
+    watch = asyncio.create_task(_cancel_when_disconnected(request, receive))
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Disconnected
+        return await work
+    except asyncio.CancelledError:
+        if not watch.done():
+            raise
+        request.uncancel()
+        raise Disconnected from None
     finally:
-        for pending in (task, watch):
-            pending.cancel()
-            with suppress(asyncio.CancelledError):
-                await pending
+        watch.cancel()
 
 
-async def _disconnect(receive: Receive) -> None:
+async def _cancel_when_disconnected(request: "asyncio.Task[Any]", receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    request.cancel()
 
 
-async def _send_answer(send: Send, media: str, answer: Answer) -> None:
+async def _send_answer(send: Send, media: str, wanted: Codings, answer: Answer) -> None:
     status = 200 if media == JSON and answer.well_formed else answer.status
-    await _send(send, status, media, answer.content(), {"allow": "POST"} if status == 405 else {})
+    coding, content = await wanted.encode(answer.content())
+    headers = {} if coding is IDENTITY else {"content-encoding": coding.name}
+    if status == 405:
+        headers["allow"] = "POST"
+    await _send(send, status, _TYPED[media], content, headers)
 
 
-async def _send(send: Send, status: int, media: str | None, content: bytes, headers: Mapping[str, str]) -> None:
-    every = {"content-length": str(len(content)), "cache-control": "no-store", "vary": "accept", **headers}
-    if media is not None:
-        every |= {"content-type": f"{media}; charset=utf-8", "x-content-type-options": "nosniff"}
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in every.items()]
+async def _send(send: Send, status: int, fixed: Raw, content: bytes, headers: Mapping[str, str]) -> None:
+    raw = [*fixed, (b"content-length", b"%d" % len(content))]
+    raw += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": content})

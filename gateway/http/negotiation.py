@@ -1,36 +1,52 @@
 """Content negotiation: which media type the client wants, as RFC 9110 section 12.5.1 and GraphQL over HTTP say."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import NamedTuple, TypeVar, TypeVarTuple
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
 
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
 
-class _Range(NamedTuple):
-    """One media range of an `Accept` header."""
 
-    media: str
+def remembered(read: Callable[[str | None, *Ts], T]) -> Callable[[str | None, *Ts], T]:
+    """Remember what a header's values mean: clients send the same few. Long ones are read anew, to bound the memory."""
+    known: Callable[..., T] = lru_cache(256)(read)
+
+    @wraps(read)
+    def reader(value: str | None, *args: *Ts) -> T:
+        return (known if value is None or len(value) <= 500 else read)(value, *args)
+
+    return reader
+
+
+class Choice(NamedTuple):
+    """One of a header's choices, `name;q=quality`; the name is in lower case, the quality from 0 to 1."""
+
+    name: str
     quality: float
     position: int
 
     def covers(self, media: str) -> int:
-        """Return how exactly the range names a media type: 3 by name, 2 by `type/*`, 1 by `*/*`, 0 not at all."""
-        if self.media == media:
+        """Return how exactly a media range names a media type: 3 by name, 2 by `type/*`, 1 by `*/*`, 0 not at all."""
+        if self.name == media:
             return 3
-        if self.media == f"{media.partition('/')[0]}/*":
+        if self.name == f"{media.partition('/')[0]}/*":
             return 2
-        return int(self.media == "*/*")
+        return int(self.name == "*/*")
 
 
+@remembered
 def preferred(accept: str | None, offers: Sequence[str]) -> str | None:
     """Return the offered media type that the client likes best, None where it takes none of them.
 
     By quality, then by how exactly it is named, then in the client's order, then in that of `offers`; without an
     `Accept` header the first offer.
     """
-    ranges = _ranges(accept) if accept and accept.strip() else [_Range("*/*", 1.0, 0)]
+    ranges = choices(accept) if accept and accept.strip() else [Choice("*/*", 1.0, 0)]
     liked = {media: max(ranges, key=lambda range_: range_.covers(media)) for media in offers}
     able = [media for media, range_ in liked.items() if range_.covers(media) and range_.quality > 0]
     return max(
@@ -38,14 +54,15 @@ def preferred(accept: str | None, offers: Sequence[str]) -> str | None:
     )
 
 
-def _ranges(accept: str) -> list[_Range]:
-    return [_range(part, position) for position, part in enumerate(accept.lower().split(","))]
+def choices(header: str) -> list[Choice]:
+    """Read a header of choices with qualities (RFC 9110 section 12.4.2); one whose quality is no number is refused: 0."""
+    return [_choice(part, position) for position, part in enumerate(header.lower().split(","))]
 
 
-def _range(part: str, position: int) -> _Range:
-    media, *parameters = (piece.strip() for piece in part.split(";"))
+def _choice(part: str, position: int) -> Choice:
+    name, *parameters = (piece.strip() for piece in part.split(";"))
     quality = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
     try:
-        return _Range(media, min(max(float(quality), 0.0), 1.0), position)
+        return Choice(name, min(max(0.0, float(quality)), 1.0), position)
     except ValueError:
-        return _Range(media, 0.0, position)
+        return Choice(name, 0.0, position)

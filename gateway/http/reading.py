@@ -7,10 +7,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
-from gateway.http.negotiation import JSON
+from gateway.http.negotiation import JSON, remembered
 from gateway.http.refusal import Refusal
 
 _TYPES = {
@@ -19,6 +18,18 @@ _TYPES = {
     "variables": (dict, "an object"),
     "extensions": (dict, "an object"),
 }
+
+
+class Headers:
+    """A request's headers by their names in lower case; where one comes several times, its first value."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._raw: dict[bytes, bytes] = dict(reversed(list(scope["headers"])))
+
+    def get(self, name: bytes) -> str | None:
+        """Return the value of a header, None without one."""
+        value = self._raw.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 class Disconnected(Exception):
@@ -52,9 +63,8 @@ def has_query(scope: Scope) -> bool:
     return any(part.startswith(b"query=") for part in scope["query_string"].split(b"&"))
 
 
-async def from_body(scope: Scope, receive: Receive, *, limit: int, deadline: float) -> Parameters:
+async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline: float) -> Parameters:
     """Read the parameters of a POST of at most `limit` bytes; raises Refusal, and Disconnected when the client leaves."""
-    headers = Headers(scope=scope)
     _check_media(headers)
     try:
         async with asyncio.timeout_at(deadline):
@@ -82,22 +92,29 @@ def parameters(raw: Mapping[str, Any]) -> Parameters:
 
 
 def _check_media(headers: Headers) -> None:
-    """Only JSON: a form or text/plain can be sent by any web page in its visitor's name (CSRF)."""
-    media, *options = (part.strip() for part in headers.get("content-type", "").lower().split(";"))
-    if media != JSON:
-        raise Refusal(415, f"The content type must be {JSON}, not {media[:100] or 'absent'}.", accept_post=JSON)
-    charset = next((option[8:].strip('" ') for option in options if option.startswith("charset=")), "utf-8")
-    if charset not in {"utf-8", "utf8"}:
-        raise Refusal(415, f"The charset must be utf-8, not {charset[:100]}.", accept_post=JSON)
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    problem = _unfit(headers.get(b"content-type"))
+    if problem is not None:
+        raise Refusal(415, problem, accept_post=JSON)
+    if (headers.get(b"content-encoding") or "identity").lower() != "identity":
         raise Refusal(415, "A compressed body is not supported: send it plain.", accept_encoding="identity")
 
 
+@remembered
+def _unfit(content_type: str | None) -> str | None:
+    """Say what is wrong with a type. Only JSON: any web page can send a form or text/plain in its visitor's name (CSRF)."""
+    media, *options = (part.strip() for part in (content_type or "").lower().split(";"))
+    if media != JSON:
+        return f"The content type must be {JSON}, not {media[:100] or 'absent'}."
+    charset = next((option[8:].strip('" ') for option in options if option.startswith("charset=")), "utf-8")
+    return None if charset in {"utf-8", "utf8"} else f"The charset must be utf-8, not {charset[:100]}."
+
+
 async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    length = headers.get("content-length", "0")
+    length = headers.get(b"content-length") or "0"
     if length.isdecimal() and int(length[:20]) > limit:
         raise _too_large(limit)
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
