@@ -3,15 +3,14 @@
 Each function takes the loaders, what it reads and at last the keys; the same ones serve every collection and relation.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from resolvers.collection import Collection, Row
 from resolvers.errors import NotFound
-from resolvers.loaders import Loader, Loaders
+from resolvers.loaders import Loader, Loaders, settled
 from resolvers.reading import Slice, Window, count, fill, has_more, only, page, path_of, whole, window
 from resolvers.relations import HasMany, Many, Via
 
@@ -28,11 +27,6 @@ def prime(loaders: Loaders, collection: Collection, rows: Sequence[Any]) -> None
     """Remember rows that were read, so that a relation does not read them again."""
     if collection.item and rows:
         by(loaders, collection).prime(loaders.rows.column(rows, "id"), rows)
-
-
-async def settled(reads: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Read at once what belongs to a key each: a read that fails fails its own key only."""
-    return await asyncio.gather(*reads, return_exceptions=True)
 
 
 async def by_key(loaders: Loaders, collection: Collection, key: str, keys: list[str]) -> dict[str, Any]:

@@ -61,14 +61,10 @@ class Collection:
             groups = {self.name: groups} if groups else {}
         return {name: group for name, group in groups.items() if group is not None}
 
-    def completed(self, rows: list[Row]) -> list[Row]:
-        """Fill in what an older upstream left out."""
-        return [completed(self.row, row) for row in rows]
-
 
 @cache
-def _shape(model: type[BaseModel]) -> tuple[Row, dict[str, type[BaseModel]]]:
-    """Return the values of the keys that may be absent, and the models of the objects within."""
+def shape(model: type[BaseModel]) -> tuple[Row, dict[str, type[BaseModel]]]:
+    """Return the values of the keys that may be absent, and the models of the objects within, by key."""
     defaults: Row = {}
     within: dict[str, type[BaseModel]] = {}
     for name, declared in model.model_fields.items():
@@ -90,7 +86,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def completed(model: type[BaseModel], row: Row) -> Row:
     """Fill in the keys that an older upstream left out, in the objects within too."""
-    defaults, within = _shape(model)
+    defaults, within = shape(model)
     filled = row if defaults.keys() <= row.keys() else {**defaults, **row}
     inner = {name: completed_within(part, filled[name]) for name, part in within.items() if filled.get(name)}
     return {**filled, **inner} if inner else filled

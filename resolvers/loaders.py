@@ -1,7 +1,7 @@
 """The loaders of one operation: each reads a batch of keys at once, and each key once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -37,11 +37,16 @@ async def in_chunks(batch: Batch, keys: Sequence[str], size: int) -> dict[str, A
     The keys are sorted: equal sets of them make the same call.
     """
     parts = [list(part) for part in chunks(sorted(keys), size)]
-    answers = await asyncio.gather(*map(batch, parts), return_exceptions=True)
+    answers = await settled(map(batch, parts))
     found: dict[str, Any] = dict.fromkeys(keys)
     for part, answer in zip(parts, answers, strict=True):
         found |= dict.fromkeys(part, answer) if isinstance(answer, BaseException) else answer
     return found
+
+
+async def settled(reads: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Read at once; a read that fails is its exception."""
+    return await asyncio.gather(*reads, return_exceptions=True)
 
 
 class KeyLoader(DataLoader[str, Any]):

@@ -2,13 +2,15 @@
 
 import logging
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, located_error
 from graphql.execution.executor import Executor
 from graphql.execution.values import get_argument_values
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from gateway.execution.compiled.failures import Failure
 from resolvers.errors import BadUserInput, UpstreamError
 
 logger = logging.getLogger("gateway")
@@ -43,6 +45,18 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         return shown | internal()
     shown["message"] = _bounded(error.message)
     shown["extensions"] = {"code": code, **(error.extensions or {})}
+    return shown
+
+
+def formatted_failures(failures: Iterable[Failure]) -> list[dict[str, Any]]:
+    """Return failed reads as the errors of the fields that they leave null; those of one read differ by their path."""
+    of_reads: dict[tuple[int, int], dict[str, Any]] = {}
+    shown = []
+    for error, nodes, path in failures:
+        place = (id(error), id(nodes))
+        if place not in of_reads:
+            of_reads[place] = formatted(located_error(error, nodes, path))
+        shown.append({**of_reads[place], "path": path})
     return shown
 
 

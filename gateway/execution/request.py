@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Answer:
     whatever was well formed, `status` otherwise. Without `executed` there was no execution, and there is no `data`.
     """
 
-    data: dict[str, Any] | None = None
+    data: Any = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     extensions: dict[str, Any] = field(default_factory=dict)
     executed: bool = True
@@ -52,7 +52,7 @@ class Answer:
         """Return the answer as JSON in UTF-8."""
         body = self.body()
         try:
-            return orjson.dumps(body)
-        except orjson.JSONEncodeError:
-            # A row's JSON may be deeper than the 254 levels, its numbers longer than the 64 bits that orjson writes.
+            return msgspec.json.encode(body)
+        except (OverflowError, RecursionError):
+            # A row's JSON may have numbers longer than the 64 bits that msgspec writes, or be nested very deeply.
             return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,7 +1,6 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -10,9 +9,12 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from graphql.execution import Executor
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.execution.compiled import CompiledExecutor, Plans
+from gateway.execution.compiled.executor import executor_class
+from gateway.execution.compiled.plan import Outcome
 from gateway.execution.cost import Cost
 from gateway.execution.documents import Document, Documents, Invalid, NestedBeyondParsing, graphql_schema
-from gateway.execution.errors import formatted, internal, logger
+from gateway.execution.errors import formatted, formatted_failures, internal, logger
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.values import NestedTooDeeply, check_variables
 from gateway.settings import Settings
@@ -48,7 +50,8 @@ class Execution:
     ) -> None:
         self.documents = Documents(schema, settings)
         self._schema = graphql_schema(schema)
-        self._executor = schema.execution_context_class
+        self.plans = Plans(schema, settings.max_first) if settings.compiled else None
+        self._executor = executor_class(self.plans)
         self._cost = Cost(self._schema, settings)
         self._upstream = upstream
         self._settings = settings
@@ -97,15 +100,12 @@ class Execution:
         finally:
             session.close()
 
-    async def _result(self, executor: Executor[Any], document: Document) -> ExecutionResult:
-        """Execute what graphql-core has prepared: operation chosen, variables coerced. Other executors would begin here."""
+    async def _result(self, executor: Executor[Any], document: Document) -> ExecutionResult | Outcome:
+        """Execute what graphql-core has prepared: operation chosen, variables coerced."""
         self._cost.check(executor.operation, document.fragments, executor.variable_values.coerced)
-        result = executor.execute_operation()
-        if inspect.isawaitable(result):
-            result = await result
-        if not isinstance(result, ExecutionResult):
-            raise TypeError(f"The schema must not offer incremental delivery, got {type(result).__name__}.")
-        return result
+        if not isinstance(executor, CompiledExecutor):
+            raise TypeError(f"Not an executor of ours: {type(executor).__name__}.")
+        return await executor.execute()
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.create_task(work)
@@ -137,6 +137,9 @@ def refused(errors: Sequence[GraphQLError]) -> Answer:
     )
 
 
-def _answer(result: ExecutionResult, calls: list[dict[str, Any]] | None) -> Answer:
-    shown = [formatted(error) for error in result.errors or ()]
+def _answer(result: ExecutionResult | Outcome, calls: list[dict[str, Any]] | None) -> Answer:
+    if isinstance(result, Outcome):
+        shown = formatted_failures(result.failures())
+    else:
+        shown = [formatted(error) for error in result.errors or ()]
     return Answer(result.data, shown, {} if calls is None else {"upstream": calls})

@@ -151,6 +151,10 @@ class Session:
         """Return the good answer to a call that changes nothing, undecoded; it may be repeated and shared."""
         return await self._make(self._call(method, path, body, writes=False), body)
 
+    def decoded(self, method: str, path: str, answer: Answer) -> Any:
+        """Return the JSON of a good answer to a read."""
+        return decoded(self._call(method, path, None, writes=False), answer)
+
     async def write(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON of a call that changes something; it is made once."""
         call = self._call(method, path, body, writes=True)

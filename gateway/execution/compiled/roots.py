@@ -1,0 +1,104 @@
+"""Root fields of a plan that are no connections: one row, rows of any type by id, a count, a history."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from gateway.execution.compiled.failures import Failure, Failures, Path
+from gateway.execution.compiled.steps import Run, Selection, Values, number, regular
+from resolvers.fields import RootRead
+from resolvers.nodes import Found
+
+
+class Root(Protocol):
+    """A field at the root; all arguments are evaluated before the first of them reads."""
+
+    key: str
+
+    @property
+    def asked(self) -> Values:
+        """Evaluates the arguments."""
+
+    async def value(self, run: Run, asked: Any) -> Any:
+        """Return the field's value."""
+
+    def failures(self, failures: Failures, value: Any, path: Path) -> Iterator[Failure]:
+        """Find the failed reads within it."""
+
+
+@dataclass
+class Constant:
+    """The field `__typename`."""
+
+    key: str
+    name: str
+
+    def asked(self, _run: Run) -> None:
+        """Need no arguments."""
+
+    async def value(self, _run: Run, _asked: None) -> str:
+        """Return the name."""
+        return self.name
+
+    def failures(self, _failures: Failures, _value: Any, _path: Path) -> Iterator[Failure]:
+        """Find nothing."""
+        return iter(())
+
+
+@dataclass
+class Counted:
+    """A count."""
+
+    key: str
+    read: RootRead
+    asked: Values
+
+    async def value(self, run: Run, asked: Any) -> int | None:
+        """Return the number."""
+        return number(await self.read(run.context, asked, set()))
+
+    def failures(self, _failures: Failures, _value: Any, _path: Path) -> Iterator[Failure]:
+        """Find nothing: a failed count is left to graphql-core."""
+        return iter(())
+
+
+@dataclass
+class ReadRows:
+    """A row or a list of rows, of one type or (`Found`) of several."""
+
+    key: str
+    read: RootRead
+    asked: Values
+    types: set[str]
+    """What the fragments in the selection are conditioned on."""
+    selections: Mapping[type[BaseModel] | None, Selection]
+    """By the rows' model; None where all rows are of one."""
+
+    async def value(self, run: Run, asked: Any) -> Any:
+        """Return the row or the rows."""
+        found = await self.read(run.context, asked, self.types)
+        if isinstance(found, list):
+            return await self._made(run, [regular(each) for each in found])
+        return (await self._made(run, [found]))[0]
+
+    async def _made(self, run: Run, found: Sequence[Any]) -> list[Any]:
+        made: list[Any] = [None] * len(found)
+        for model, selection in self.selections.items():
+            at = [index for index, each in enumerate(found) if each is not None and _model(each) is model]
+            rows = [each.row if isinstance(each, Found) else each for each in (found[index] for index in at)]
+            for index, value in zip(at, await selection.complete(run, rows), strict=True):
+                made[index] = value
+        return made
+
+    def failures(self, failures: Failures, value: Any, path: Path) -> Iterator[Failure]:
+        """Find the failed reads."""
+        for index, each in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if each is not None:
+                selection = next(part for part in self.selections.values() if isinstance(each, part.made))
+                yield from selection.failures(failures, each, path if index is None else (*path, index))
+
+
+def _model(found: Any) -> type[BaseModel] | None:
+    return found.collection.row if isinstance(found, Found) else None
