@@ -5,10 +5,10 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint format schema clean
+.PHONY: help serve test lint format schema bench bench-peers bench-report clean
 
 help: ## This list.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 serve: .venv/serve.installed ## GraphQL on http://127.0.0.1:4300/graphql, with demo data.
 	@$(BIN)/prefect-graphql serve --embedded --demo
@@ -30,6 +30,15 @@ format: .venv/dev.installed ## Formats the code and mends what ruff can.
 schema: .venv/serve.installed ## Writes the schema's text, schema/schema.graphql.
 	@$(BIN)/prefect-graphql schema > schema/schema.graphql.new
 	@mv schema/schema.graphql.new schema/schema.graphql
+
+bench: .venv/bench.installed ## Compares the speed with other gateways, 35 minutes; BENCH="--queries a,e --rounds 3" is quick.
+	@$(BIN)/python -m tests.bench run $(or $(BENCH),--output tests/bench/results.json)
+
+bench-peers: .venv/bench.installed ## Installs the other gateways in .cache/bench.
+	@$(BIN)/python -m tests.bench install
+
+bench-report: .venv/bench.installed ## Writes README's table and chart from tests/bench/results.json.
+	@$(BIN)/python -m tests.bench report
 
 clean: ## Removes the environment and whatever tools left; a database stays.
 	rm -rf .venv dist .cache .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -58,4 +67,9 @@ endef
 .venv/dev.installed: pyproject.toml | .venv/bin/python
 	@echo "Installing into .venv, with what lint and tests need ..." >&2
 	$(call install,--group dev)
+	@touch .venv/serve.installed $@
+
+.venv/bench.installed: pyproject.toml | .venv/bin/python
+	@echo "Installing into .venv, with what the benchmark needs ..." >&2
+	$(call install,--group bench)
 	@touch .venv/serve.installed $@

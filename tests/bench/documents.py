@@ -1,0 +1,125 @@
+"""The first request of a new document of 30 fields, beside graphql-core's parse, validate and execute of such a one.
+
+    python -m tests.bench.documents http://127.0.0.1:9000/api [documents]
+
+Both in this process, over the same upstream and client, in turns; it prints the microseconds of processor time of each.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from graphql import execute, parse, validate
+
+from gateway.app import Gateway
+from gateway.execution.documents import graphql_schema
+from gateway.settings import Settings
+from schema.build import build
+from tests.bench.dialects import camel
+from tests.bench.queries import TWELVE
+
+RUN = (
+    *TWELVE,
+    *("run_count", "tags", "labels", "parameters", "context", "auto_scheduled", "state_id", "work_queue_id"),
+    *("expected_start_time", "estimated_run_time", "work_queue_name", "flow_version", "idempotency_key"),
+)
+FLOW = ("id", "name", "tags", "created", "updated", "labels")
+DEPLOYMENT = ("id", "name", "tags", "created", "updated", "paused", "path", "entrypoint", "version", "description")
+DOCUMENTS = 300
+Ask = Callable[[str], Awaitable[Any]]
+
+
+def document(number: int) -> str:
+    """Write a document of 30 fields, another one for each number."""
+    chance = random.Random(number)  # noqa: S311 - a choice of fields, no secret
+
+    def some(names: tuple[str, ...], count: int) -> str:
+        return " ".join(camel(name) for name in chance.sample(sorted(set(names)), count))
+
+    flow, deployment = some(FLOW, 4), some(DEPLOYMENT, 5)
+    nodes = f"{some(RUN, 17)} flow {{ {flow} }} deployment {{ {deployment} }}"
+    return f"query New{number} {{ flowRuns(first: 1) {{ nodes {{ {nodes} }} }} }}"
+
+
+def through_endpoint(gateway: Gateway) -> Ask:
+    """Return what posts a document to the gateway's ASGI application."""
+
+    async def ask(text: str) -> Any:
+        content: list[bytes] = []
+        messages = [{"type": "http.request", "body": json.dumps({"query": text}).encode()}]
+
+        async def receive() -> Any:
+            return messages.pop() if messages else await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            content.append(message.get("body", b""))
+
+        await gateway.app(_SCOPE, receive, send)
+        return json.loads(b"".join(content))
+
+    return ask
+
+
+def by_graphql_core(gateway: Gateway) -> Ask:
+    """Return what executes a document by graphql-core, with the gateway's upstream and resolvers."""
+    schema = graphql_schema(build())
+
+    async def ask(text: str) -> Any:
+        deadline = asyncio.get_running_loop().time() + 30
+        session = gateway._upstream.session(authorization=None, deadline=deadline, trace=False)
+        try:
+            tree = parse(text)
+            errors = validate(schema, tree)
+            result: Any = execute(schema, tree, context_value=gateway._context(session))
+            data = (await result).data
+        finally:
+            session.close()
+        return {"data": json.loads(json.dumps(data))} if not errors else {"errors": errors}
+
+    return ask
+
+
+async def compare(upstream: str, count: int) -> dict[str, list[float]]:
+    """Ask both for new documents, in turns."""
+    gateway = Gateway(Settings(upstream=upstream), None)
+    ways = {"ours": through_endpoint(gateway), "graphql_core": by_graphql_core(gateway)}
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    async with gateway.app.router.lifespan_context(gateway.app):
+        _same(await asyncio.gather(*(ask(document(0)) for ask in ways.values())))
+        for number in range(1, count * len(ways) + 1):
+            name = list(ways)[number % len(ways)]
+            text = document(number)
+            before = time.process_time()
+            answer = await ways[name](text)
+            spent[name].append((time.process_time() - before) * 1e6)
+            assert "errors" not in answer, answer
+    return spent
+
+
+def _same(answers: list[Any]) -> None:
+    first, *others = answers
+    assert "errors" not in first, first
+    assert all(other == first for other in others), answers
+
+
+_SCOPE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "POST",
+    "scheme": "http",
+    "path": "/graphql",
+    "raw_path": b"/graphql",
+    "root_path": "",
+    "query_string": b"",
+    "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 2),
+}
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(compare(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else DOCUMENTS))))
