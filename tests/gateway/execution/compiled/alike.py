@@ -1,0 +1,231 @@
+"""A case: an operation over a random upstream, in several situations, and how both executors' answers are compared."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from gateway.execution import Answer, Execution, GraphQLRequest
+from gateway.settings import Settings
+from gateway.upstream import Upstream
+from resolvers.context import Context
+from resolvers.rows import JsonRows
+from schema.build import build
+from tests.gateway.execution.compiled.faults import Faults, drawn
+from tests.gateway.execution.compiled.operations import Operation, operation
+from tests.gateway.execution.compiled.upstream import RandomUpstream, Request
+from tests.gateway.execution.compiled.world import world
+
+BUILT = build()
+BASE = Settings(upstream=None, retries=0, api_key=None, api_auth_string=None)
+FAR = 1e9
+"""A deadline that never comes."""
+WORLDS = 16
+PAGES = (2, 3, 5, 200, 200)
+SCHEDULES = range(1, 9)
+"""Other orders of the upstream's answers, tried where the answers to the first one differ."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What may change between two runs of an operation."""
+
+    variables: dict[str, Any]
+    faults: Faults = Faults()  # noqa: RUF009  frozen
+    trace: bool = False
+    authorization: str | None = None
+
+    def request(self, operation: Operation) -> GraphQLRequest:
+        return GraphQLRequest(
+            operation.text, FAR, self.variables, operation.name, self.authorization, self.trace, read_only=True
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation, and the situations that it is run in."""
+
+    seed: int
+    operation: Operation
+    situations: tuple[Situation, ...]
+    page: int
+
+    @cached_property
+    def settings(self) -> Settings:
+        return BASE.model_copy(update={"page_size": self.page})
+
+
+def drawn_case(seed: int) -> Case:
+    """Make the case of a seed: two situations with an upstream that is well, and three with one that is not."""
+    rng = random.Random(seed)  # noqa: S311  test data
+    operation_, variables = operation(rng, world(seed % WORLDS), 5)
+    situations = [
+        Situation(values, drawn(rng, operation_.text) if number > 1 else Faults(), rng.random() < 0.1)
+        for number, values in enumerate(variables)
+    ]
+    return Case(seed, operation_, tuple(situations), rng.choice(PAGES))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer, its bytes, and the REST calls behind it."""
+
+    answer: Answer
+    content: bytes
+    calls: Counter[Request]
+
+    @cached_property
+    def shown(self) -> tuple[Any, ...]:
+        """What must be equal: all bytes, but for the order of the errors and the times of a trace."""
+        errors, rest = parts(self.content)
+        return (Counter(errors), rest, self.answer.executed, self.answer.status, self.answer.well_formed)
+
+
+def parts(content: bytes) -> tuple[list[str], bytes]:
+    """Split an answer into its errors, each as canonical JSON, and the bytes of all else."""
+    begin = '{"errors":'
+    if not content.startswith(begin.encode()):
+        return [], _untimed(content)
+    text = content.decode()
+    errors, end = json.JSONDecoder().raw_decode(text, len(begin))
+    return [_canonical(error).decode() for error in errors], _untimed(text[end:].encode())
+
+
+def _untimed(rest: bytes) -> bytes:
+    """Order the calls of a trace, and leave out how long they took and whether they were shared."""
+    data, found, trace = rest.rpartition(b',"extensions":{"upstream":')
+    if not found:
+        return rest
+    calls = [{**call, "milliseconds": None, "shared": None} for call in orjson.loads(trace[:-2])]
+    return data + found + b"\n".join(sorted(map(_canonical, calls)))
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def execution(upstream: RandomUpstream, settings: Settings, *, compiled: bool) -> Execution:
+    """Make an execution as the gateway has it."""
+    chosen = settings.model_copy(update={"compiled": compiled})
+
+    def context(session: Any) -> Context:
+        return Context(JsonRows(session), page=chosen.page_size, max_first=chosen.max_first)
+
+    return Execution(BUILT, Upstream(upstream, chosen), chosen, context)
+
+
+class Executor:
+    """Runs a case by one of the executors, again and again over one upstream."""
+
+    def __init__(self, case: Case, *, compiled: bool, schedule: int = 0) -> None:
+        self.operation = case.operation
+        self.upstream = RandomUpstream(case.seed % WORLDS, schedule=schedule)
+        self.execution = execution(self.upstream, case.settings, compiled=compiled)
+
+    async def outcome(self, situation: Situation) -> Outcome:
+        self.upstream.begin(situation.faults)
+        answer = await self.execution.run(situation.request(self.operation))
+        return Outcome(answer, answer.content(), Counter(self.upstream.calls))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often operations were compiled, replayed and interpreted."""
+        plans = getattr(self.execution, "plans", None)
+        return plans.counts if plans else Counter()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the two executors differ."""
+
+    what: str
+    case: Case
+    situation: Situation
+    expected: Outcome
+    found: Outcome
+    answered: dict[Request, bytes | str]
+
+    def __str__(self) -> str:
+        situation, operation_ = self.situation, self.case.operation
+        return "\n".join(
+            [
+                f"{self.what}: seed {self.case.seed}, page size {self.case.page}, {situation.faults}, trace {situation.trace}",
+                f"--- operation {operation_.name or ''}\n{operation_.text}",
+                f"--- variables\n{json.dumps(situation.variables)}",
+                f"--- graphql-core\n{self.expected.content.decode()[:6_000]}",
+                f"--- compiled\n{self.found.content.decode()[:6_000]}",
+                *self._calls("calls that only graphql-core made", self.expected.calls - self.found.calls),
+                *self._calls("calls that only the compiled executor made", self.found.calls - self.expected.calls),
+                "--- the upstream's answers",
+                *(f"{request}\n    {answer[:1_500]!r}" for request, answer in self.answered.items()),
+            ]
+        )
+
+    def _calls(self, title: str, some: Counter[Request]) -> list[str]:
+        return [f"--- {title}", *map(str, some.elements())] if some else []
+
+
+def differs(faults: Faults, expected: Outcome, found: Outcome) -> str:
+    """Tell what differs; empty where nothing does."""
+    if expected.shown != found.shown:
+        return "The answers differ"
+    if not faults and expected.calls != found.calls:
+        return "The REST calls differ"
+    if any(number > max(1, expected.calls[request]) for request, number in found.calls.items()):
+        return "A REST call was repeated"
+    return ""
+
+
+class Comparison:
+    """Compares the executors on cases, and counts what they did.
+
+    `racy` is where graphql-core itself gives another answer, or makes other calls, when the upstream answers in another order.
+    """
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.racy = 0
+        self.seen: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+
+    async def difference(self, case: Case) -> Difference | None:
+        """Return the first difference of a case, None where there is none.
+
+        Each situation comes twice, since an operation is compiled when it comes again.
+        """
+        interpreted, compiled = Executor(case, compiled=False), Executor(case, compiled=True)
+        for situation in case.situations:
+            expected = await interpreted.outcome(situation)
+            for _ in range(2):
+                found = await compiled.outcome(situation)
+                what = differs(situation.faults, expected, found)
+                if what and not await self._by_another_order(case, situation, found):
+                    answered = interpreted.upstream.answered | compiled.upstream.answered
+                    return Difference(what, case, situation, expected, found, answered)
+            self._count(situation, expected)
+        self.counts += compiled.counts
+        return None
+
+    async def _by_another_order(self, case: Case, situation: Situation, found: Outcome) -> bool:
+        """Tell whether graphql-core gives the same where the upstream answers in another order."""
+        for schedule in SCHEDULES:
+            expected = await Executor(case, compiled=False, schedule=schedule).outcome(situation)
+            if not differs(situation.faults, expected, found):
+                self.racy += 1
+                return True
+        return False
+
+    def _count(self, situation: Situation, outcome: Outcome) -> None:
+        self.runs += 1
+        self.seen["refused" if not outcome.answer.executed else "erring" if outcome.answer.errors else "right"] += 1
+        self.seen["faults" if situation.faults else "no faults"] += 1
+        self.seen.update(codes(outcome.answer.errors))
+
+
+def codes(errors: Iterable[dict[str, Any]]) -> list[str]:
+    return [error["extensions"]["code"] for error in errors]

@@ -1,0 +1,176 @@
+"""Good and bad values of the schema's types, as an upstream sends them."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_nullable_type,
+)
+
+from resolvers.relations import Relation
+from tests.gateway.stack import SCHEMA
+
+Row = dict[str, Any]
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+TEXTS = [
+    "text",
+    "",
+    " ",
+    "null",
+    'quo"te\\back/slash',
+    "line\nend\r\ttab",
+    "\x00\x01\x1f\x7f\x80\x9f",
+    "\u2028\u2029\ufeff\u200b",
+    "żółć 中文 עברית",
+    "e\u0301 \u00e9",
+    "😀👩‍👩‍👧",
+    "\ud7ff\ue000\uffff\U0010ffff",
+    "</script>&amp;<!--",
+    "${x} %s {0}",
+    "x" * 3_000,
+    "é😀" * 700,
+]
+INTS = [0, 1, -1, 7, 200, 2**31 - 1, -(2**31)]
+FLOATS = [
+    0.0,
+    -0.0,
+    1.5,
+    0.1 + 0.2,
+    1e16,
+    1e15,
+    123456789012345680.0,
+    1e-7,
+    1e22,
+    5e-324,
+    1.7976931348623157e308,
+    2.2250738585072014e-308,
+    3,
+    -4,
+]
+JSONS: list[Any] = [
+    {},
+    [],
+    {"a": 1, "b": [None, True, {"c": "d"}]},
+    {"": "", "ключ": "😀", "a.b": {"$ref": "#/x"}, 'q"': "\u2028"},
+    {"big": 2**53 + 1, "bigger": 2**63, "small": -(2**63), "float": 1e16, "zero": -0.0},
+    [[[[[[[[[[1]]]]]]]]]],
+    "text",
+    7,
+    1e-7,
+    False,
+    {"z": 1, "a": 2, "m": {"z": 1, "a": 2}},
+    {"id": "not a row", "__typename": "Flow", "class": "x"},
+]
+BAD: list[Any] = [
+    None,
+    {},
+    [],
+    [None],
+    [[]],
+    [{}],
+    [5],
+    ["a", None],
+    ["a", 5],
+    {"nonsense": 1},
+    {"id": None},
+    "nonsense",
+    "",
+    "5",
+    "1.5",
+    "true",
+    "COMPLETED",
+    "completed",
+    "2026-11-24",
+    0,
+    5,
+    -1,
+    2**31,
+    -(2**31) - 1,
+    2**53 + 1,
+    2**63,
+    2**64,
+    2**70,
+    1.5,
+    3.0,
+    1e16,
+    1e300,
+    -0.0,
+    True,
+    False,
+    str(UUID(int=2**64)),
+    str(UUID(int=2**100 + 7)).upper(),
+]
+"""What may be a value of one type and is none of another."""
+
+
+def relation_of(field: GraphQLField) -> Relation | None:
+    """Return the relation that a field of a row goes by."""
+    definition = field.extensions.get("strawberry-definition")
+    relation: Relation | None = definition.metadata.get("relation") if definition else None
+    return relation
+
+
+def keys_of(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
+    """Return the fields that are keys of a row, or of an object in it, by their names in REST."""
+    named = {field.extensions["strawberry-definition"].python_name: field for field in kind.fields.values()}
+    return {key: field for key, field in named.items() if relation_of(field) is None}
+
+
+def uuid(rng: random.Random) -> str:
+    return str(UUID(int=rng.getrandbits(128)))
+
+
+def moment(rng: random.Random) -> str:
+    """Write a time of a few days, in one of the forms that REST has."""
+    time = START + timedelta(seconds=rng.randrange(400_000), microseconds=rng.choice([0, 1, 120_000, 999_999]))
+    text = time.isoformat()
+    return rng.choice([text, text.replace("+00:00", "Z")])
+
+
+def good(kind: Any, rng: random.Random) -> Any:
+    """Make a value of a type; null now and then where it may be."""
+    if not isinstance(kind, GraphQLNonNull) and rng.random() < 0.2:
+        return None
+    kind = get_nullable_type(kind)
+    if isinstance(kind, GraphQLList):
+        return [good(kind.of_type, rng) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+    if isinstance(kind, GraphQLEnumType):
+        value = rng.choice(list(kind.values.values())).value
+        return getattr(value, "value", value)
+    if isinstance(kind, GraphQLObjectType):
+        return row_of(kind, rng)
+    return _leaf(kind.name, rng)
+
+
+def row_of(kind: GraphQLObjectType, rng: random.Random) -> Row:
+    """Make a row, or an object in one; keys that may be null are absent now and then, as an older upstream has it."""
+    return {
+        key: good(field.type, rng)
+        for key, field in keys_of(kind).items()
+        if isinstance(field.type, GraphQLNonNull) or rng.random() > 0.03
+    }
+
+
+def _leaf(name: str, rng: random.Random) -> Any:
+    if name == "ID":
+        return uuid(rng)
+    if name == "DateTime":
+        return moment(rng)
+    choices = {"String": TEXTS, "Int": INTS, "Float": FLOATS, "Boolean": [True, False], "JSON": JSONS}
+    return rng.choice(choices[name])
+
+
+def object_type(name: str) -> GraphQLObjectType:
+    """Return an object type of the schema."""
+    kind = SCHEMA.type_map[name]
+    assert isinstance(kind, GraphQLObjectType)
+    return kind

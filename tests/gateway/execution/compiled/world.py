@@ -1,0 +1,128 @@
+"""A small random world: rows of every collection, related as the schema says, and what REST selects of them."""
+
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from resolvers.collection import Collection
+from resolvers.relations import BelongsTo, HasMany, Listed, Relation, Via
+from schema import COLLECTIONS
+from tests.gateway.execution.compiled.values import TEXTS, Row, object_type, relation_of, row_of, uuid
+
+SIZES = {"flows": 5, "deployments": 7, "flow_runs": 14, "task_runs": 14, "logs": 16, "work_pools": 3, "work_queues": 5}
+"""How many rows of a collection; of the others, 12."""
+BY_NAME = {collection.name: collection for collection in COLLECTIONS}
+Key = Callable[[Row], Any]
+
+
+def relations_of(collection: Collection) -> list[Relation]:
+    """Return the relations that rows of a collection have."""
+    fields = object_type(collection.row.__name__).fields.values()
+    return [relation for field in fields if (relation := relation_of(field))]
+
+
+RELATIONS = [(collection, relation) for collection in COLLECTIONS for relation in relations_of(collection)]
+
+
+class World:
+    """Rows of every collection by its name; `lists` are those that REST gives by what they belong to."""
+
+    def __init__(self, seed: int) -> None:
+        rng = random.Random(seed)  # noqa: S311  test data
+        self.rows: dict[str, list[Row]] = {
+            collection.name: [_row(collection, rng) for _ in range(SIZES.get(collection.name, 12))]
+            for collection in COLLECTIONS
+        }
+        self._relate(rng)
+        self.lists: dict[tuple[str, str], list[Row]] = {}
+        for collection, relation in RELATIONS:
+            if isinstance(relation, Listed):
+                self._share_out(rng, collection, relation)
+        self.by_id = {(name, row["id"]): row for name, rows in self.rows.items() for row in rows}
+        self._places = {name: dict(self._places_of(collection)) for name, collection in BY_NAME.items()}
+
+    def _relate(self, rng: random.Random) -> None:
+        for collection, relation in RELATIONS:
+            if isinstance(relation, BelongsTo) and isinstance(relation.key, str):
+                self._point(rng, self.rows[collection.name], relation.key, relation.collection, relation.by)
+            elif isinstance(relation, HasMany) and isinstance(relation.key, str):
+                self._point(rng, self.rows[relation.collection.name], relation.key, collection, relation.by)
+
+    def _point(self, rng: random.Random, rows: list[Row], key: str, parents: Collection, by: str) -> None:
+        """Let rows name their parents: few of them often, now and then none or one that there isn't."""
+        known = [parent[by] for parent in self.rows[parents.name]]
+        for row in rows:
+            roll = rng.random()
+            row[key] = None if roll < 0.1 else uuid(rng) if roll < 0.15 else rng.choice(known[: rng.choice((2, 99))])
+
+    def _share_out(self, rng: random.Random, parents: Collection, relation: Listed) -> None:
+        for row in self.rows[relation.collection.name]:
+            parent = rng.choice(self.rows[parents.name])["id"]
+            self.lists.setdefault((relation.collection.name, parent), []).append(row)
+
+    def _places_of(self, collection: Collection) -> list[tuple[tuple[str, str], Key]]:
+        """Where a body names keys or parents of rows, and what a row has there."""
+        own = {relation.by for _, relation in RELATIONS if isinstance(relation, BelongsTo)} | {"id"}
+        places: list[tuple[tuple[str, str], Key]] = [((collection.name, by), _value(by)) for by in own]
+        for _, relation in RELATIONS:
+            if isinstance(relation, HasMany) and relation.collection is collection:
+                places.append((relation.place, self._key(relation.key)))
+        return places
+
+    def _key(self, key: str | Via) -> Key:
+        if isinstance(key, str):
+            return _value(key)
+        between = key.collection.name
+        return lambda row: self.by_id.get((between, row.get(key.key)), {}).get(key.target)
+
+    def selected(self, collection: str, body: Row) -> list[Row]:
+        """Return the rows that a body selects, in its order: by ids as REST does, by all else some, always the same."""
+        groups = deepcopy({name: group for name, group in body.items() if isinstance(group, dict)})
+        rows = self.rows[collection]
+        for place, key in self._places[collection].items():
+            chosen = _taken(groups, place)
+            if chosen is not None:
+                rows = [row for row in rows if key(row) in chosen]
+        left = orjson.dumps(_pruned(groups), option=orjson.OPT_SORT_KEYS)
+        if left != b"{}":
+            rows = [row for row in rows if crc32(row["id"].encode(), crc32(left)) % 5]
+        order = crc32(str(body.get("sort")).encode())
+        return sorted(rows, key=lambda row: crc32(row["id"].encode(), order))
+
+
+def _row(collection: Collection, rng: random.Random) -> Row:
+    row = row_of(object_type(collection.row.__name__), rng)
+    if "name" in row:
+        row["name"] = f"{rng.choice(TEXTS)[:20]}{rng.randrange(100)}"
+    return row
+
+
+def _value(key: str) -> Key:
+    return lambda row: row.get(key)
+
+
+def _taken(groups: Row, place: tuple[str, str]) -> list[Any] | None:
+    """Take the list of ids, or of names, out of a body's groups."""
+    name, leaf = place
+    condition = (groups.get(name) or {}).get(leaf) or {}
+    return condition.pop("any_", None) if isinstance(condition, dict) else None
+
+
+def _pruned(value: Any) -> Any:
+    """Leave out objects without content, and how nothing is combined."""
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _pruned(part) for name, part in value.items()}
+    kept = {name: part for name, part in kept.items() if part not in ({}, None)}
+    return {} if kept.keys() <= {"operator"} else kept
+
+
+@cache
+def world(seed: int) -> World:
+    """Return the world of a seed, made once: its rows are read, never changed."""
+    return World(seed)
