@@ -37,7 +37,7 @@ async def in_chunks(batch: Batch, keys: Sequence[str], size: int) -> dict[str, A
     The keys are sorted: equal sets of them make the same call.
     """
     parts = [list(part) for part in chunks(sorted(keys), size)]
-    answers = await settled(map(batch, parts))
+    answers = await settled([batch(part) for part in parts])
     found: dict[str, Any] = dict.fromkeys(keys)
     for part, answer in zip(parts, answers, strict=True):
         found |= dict.fromkeys(part, answer) if isinstance(answer, BaseException) else answer
@@ -46,7 +46,13 @@ async def in_chunks(batch: Batch, keys: Sequence[str], size: int) -> dict[str, A
 
 async def settled(reads: Iterable[Awaitable[Any]]) -> list[Any]:
     """Read at once; a read that fails is its exception."""
-    return await asyncio.gather(*reads, return_exceptions=True)
+    reads = list(reads)
+    if len(reads) != 1:
+        return await asyncio.gather(*reads, return_exceptions=True)
+    try:  # without a task of its own
+        return [await reads[0]]
+    except Exception as failure:  # noqa: BLE001  as asyncio.gather does
+        return [failure]
 
 
 class KeyLoader(DataLoader[str, Any]):

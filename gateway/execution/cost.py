@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cachetools import LRUCache
 from graphql import (
     BooleanValueNode,
     FieldNode,
@@ -39,6 +40,9 @@ from resolvers.errors import BadUserInput
 # What a connection answers without reading a row.
 ROWLESS = frozenset({"totalCount", "__typename"})
 
+MOST_KNOWN = 2_000
+"""Operations whose cost is known for the sizes of their variables."""
+
 Fields = dict[tuple[str, str], tuple[GraphQLNamedType, list[FieldNode]]]
 
 
@@ -53,6 +57,7 @@ class Cost:
         self._schema = schema
         self._settings = settings
         self._introspection = _introspection_sizes(schema)
+        self._checked: LRUCache[tuple[Any, ...], OperationDefinitionNode] = LRUCache(MOST_KNOWN)
 
     def check(
         self,
@@ -64,6 +69,18 @@ class Cost:
 
         The operation is valid and within `check_limits`; `variables` are coerced.
         """
+        sizes = (id(operation), *((name, _size(value)) for name, value in variables.items()))
+        if sizes in self._checked:
+            return
+        self._check(operation, fragments, variables)
+        self._checked[sizes] = operation
+
+    def _check(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: dict[str, Any],
+    ) -> None:
         root = self._schema.get_root_type(operation.operation)
         if root is None:
             return
@@ -71,6 +88,13 @@ class Cost:
         rows = walk.rows_of([operation.selection_set], root)
         if rows > self._settings.max_rows:
             raise beyond("rows", rows, self._settings.max_rows)
+
+
+def _size(value: Any) -> Any:
+    """Return what of a variable's value the number of rows can depend on."""
+    if isinstance(value, list | tuple):
+        return (len(value),)
+    return value if isinstance(value, int) else None
 
 
 class _Walk:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ class GraphQLRequest:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """The answer to one operation, its errors in the shape of the GraphQL specification ("Response").
 
@@ -48,11 +49,15 @@ class Answer:
             body["extensions"] = self.extensions
         return body
 
-    def content(self) -> bytes:
-        """Return the answer as JSON in UTF-8."""
+    @cached_property
+    def _content(self) -> bytes:
         body = self.body()
         try:
             return msgspec.json.encode(body)
         except (OverflowError, RecursionError):
             # A row's JSON may have numbers longer than the 64 bits that msgspec writes, or be nested very deeply.
             return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def content(self) -> bytes:
+        """Return the answer as JSON in UTF-8, written once for all who share it."""
+        return self._content

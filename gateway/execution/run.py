@@ -1,25 +1,27 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from typing import Any, Protocol, cast
 
+import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
-from graphql.execution import Executor
+from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 
-from gateway.execution.compiled import CompiledExecutor, Plans
-from gateway.execution.compiled.executor import executor_class
-from gateway.execution.compiled.plan import Outcome
+from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
 from gateway.execution.documents import Document, Documents, Invalid, NestedBeyondParsing, graphql_schema
 from gateway.execution.errors import formatted, formatted_failures, internal, logger
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.values import NestedTooDeeply, check_variables
 from gateway.settings import Settings
+from resolvers.context import Context
 from resolvers.errors import BadUserInput, GatewayError
 from resolvers.rest import Rest
+
+MAX_COERCION_ERRORS = 50
 
 # Strawberry's own test of awaitables, several times faster than graphql-core's.
 _EXECUTOR: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
@@ -34,6 +36,15 @@ class Session(Rest, Protocol):
         """End the calls in flight, for which nobody waits any more."""
 
 
+class Shared(Protocol):
+    """What is in flight (`gateway.upstream.sharing.Flights`)."""
+
+    async def join(
+        self, key: Hashable, deadline: float, fetch: Callable[[Any], Coroutine[Any, Any, Answer]]
+    ) -> tuple[Answer, bool]:
+        """Return what is in flight for a key, begun by `fetch` if nothing is, and whether it was shared."""
+
+
 class Upstream(Protocol):
     """Where sessions come from (`gateway.upstream.Upstream`)."""
 
@@ -41,21 +52,31 @@ class Upstream(Protocol):
         """Return the upstream for one operation of one caller; `deadline` is in event-loop time."""
         ...
 
+    def flights(self) -> Shared:
+        """Return a table of what is in flight; nothing joins what began before a write."""
+        ...
+
 
 class Execution:
-    """Executes operations of a schema over an upstream; `make_context` gives the resolvers theirs from its session."""
+    """Executes operations of a schema over an upstream; `make_context` gives the resolvers theirs from its session.
+
+    Identical queries in flight, of one caller, share one execution; none joins an execution from before a write.
+    """
 
     def __init__(
         self, schema: strawberry.Schema, upstream: Upstream, settings: Settings, make_context: Callable[[Session], Any]
     ) -> None:
         self.documents = Documents(schema, settings)
-        self._schema = graphql_schema(schema)
         self.plans = Plans(schema, settings.max_first) if settings.compiled else None
-        self._executor = executor_class(self.plans)
+        self._strawberry = schema
+        if schema.extensions:
+            schema.execution_context_class = type("Executor", (CompiledExecutor,), {"plans": self.plans})
+        self._schema = graphql_schema(schema)
         self._cost = Cost(self._schema, settings)
         self._upstream = upstream
         self._settings = settings
         self._make_context = make_context
+        self._flights = upstream.flights()
         self._mutations: set[asyncio.Task[Answer]] = set()
 
     async def run(self, request: GraphQLRequest) -> Answer:
@@ -67,8 +88,17 @@ class Execution:
             document, operation = self._admitted(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
-        work = self._execute(document, request)
-        return await (self._to_its_end(work) if operation.operation is OperationType.MUTATION else work)
+        if operation.operation is not OperationType.QUERY:
+            return await self._to_its_end(self._execute(document, operation, request))
+        if request.trace:
+            return await self._execute(document, operation, request)
+        # Those who ask in the same second share its deadline too.
+        variables = msgspec.json.encode(request.variables)
+        key = (request.authorization, request.query, request.operation_name, variables, int(request.deadline))
+        answer, _ = await self._flights.join(
+            key, request.deadline, lambda _flight: self._execute(document, operation, request)
+        )
+        return answer
 
     def _admitted(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
         check_variables(request.variables, self._settings)
@@ -78,34 +108,53 @@ class Execution:
             raise ReadOnly("A GET request can only query: send mutations by POST.")
         return document, operation
 
-    async def _execute(self, document: Document, request: GraphQLRequest) -> Answer:
+    async def _execute(self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest) -> Answer:
+        variables = get_variable_values(
+            self._schema, operation.variable_definitions or (), request.variables, MAX_COERCION_ERRORS
+        )
+        if isinstance(variables, list):
+            return refused(variables)
         session = self._upstream.session(
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
         try:
-            executor = self._executor.build(
-                self._schema,
-                document.ast,
-                None,
-                self._make_context(session),
-                request.variables,
-                request.operation_name,
-                **_EXECUTOR,
-            )
-            if isinstance(executor, list):
-                return refused(executor)
-            return _answer(await self._result(executor, document), session.calls if request.trace else None)
+            self._cost.check(operation, document.fragments, variables.coerced)
+            context = self._make_context(session)
+            result = await self._result(document, operation, request, variables, context)
+            return _answer(result, session.calls if request.trace else None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
         finally:
             session.close()
 
-    async def _result(self, executor: Executor[Any], document: Document) -> ExecutionResult | Outcome:
-        """Execute what graphql-core has prepared: operation chosen, variables coerced."""
-        self._cost.check(executor.operation, document.fragments, executor.variable_values.coerced)
-        if not isinstance(executor, CompiledExecutor):
-            raise TypeError(f"Not an executor of ours: {type(executor).__name__}.")
-        return await executor.execute()
+    async def _result(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        variables: VariableValues,
+        context: Any,
+    ) -> ExecutionResult | Outcome:
+        if self._strawberry.extensions:
+            result = await self._strawberry.execute(
+                request.query, request.variables, context, operation_name=request.operation_name
+            )
+            return ExecutionResult(result.data, result.errors, result.extensions)
+
+        async def interpret(context: Any) -> ExecutionResult:
+            executor = CompiledExecutor.build(
+                self._schema, document.ast, None, context, request.variables, request.operation_name, **_EXECUTOR
+            )
+            if isinstance(executor, list):
+                return ExecutionResult(None, executor)
+            return await cast("CompiledExecutor", executor).interpret(context)
+
+        if self.plans is None or not isinstance(context, Context):
+            return await interpret(context)
+        plan = self.plans.of(operation, document.fragments, variables)
+        if plan is None:
+            return await interpret(context)
+        return await self.plans.execute(plan, context, variables, interpret)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.create_task(work)
@@ -142,4 +191,5 @@ def _answer(result: ExecutionResult | Outcome, calls: list[dict[str, Any]] | Non
         shown = formatted_failures(result.failures())
     else:
         shown = [formatted(error) for error in result.errors or ()]
-    return Answer(result.data, shown, {} if calls is None else {"upstream": calls})
+    extensions = getattr(result, "extensions", None) or {}
+    return Answer(result.data, shown, extensions if calls is None else {**extensions, "upstream": calls})

@@ -16,6 +16,8 @@ from strawberry.types import Info
 
 from gateway.execution import Execution
 from gateway.settings import Settings
+from gateway.upstream.sharing import Flights
+from gateway.upstream.writes import Writes
 from resolvers.errors import Forbidden
 
 
@@ -136,6 +138,9 @@ class Upstream:
     def session(self, *, authorization: str | None, deadline: float, trace: bool) -> "Session":
         self.sessions.append(Session(self, authorization, deadline, trace))
         return self.sessions[-1]
+
+    def flights(self) -> Flights[Any, Any]:
+        return Flights(Writes())
 
 
 @dataclass

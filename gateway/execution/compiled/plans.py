@@ -1,24 +1,37 @@
 """The plans of the operations that come again."""
 
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
-from graphql import Node, OperationDefinitionNode, OperationType, VariableNode
-from graphql.execution import Executor
+from cachetools import LRUCache
+from graphql import ExecutionResult, FragmentDefinitionNode, Node, OperationDefinitionNode, OperationType, VariableNode
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
 
 from gateway.execution.compiled.arguments import children
 from gateway.execution.compiled.compiler import Compiler, Operation
-from gateway.execution.compiled.irregular import Unsupported
-from gateway.execution.compiled.plan import Plan
+from gateway.execution.compiled.irregular import Irregular, Unsupported
+from gateway.execution.compiled.plan import Outcome, Plan
+from gateway.execution.compiled.recorded import Recorded
 from gateway.execution.compiled.shapes import Structs
+from resolvers.context import Context
+from resolvers.rows import JsonRows
 
 MOST_OPERATIONS = 1_000
 MOST_PLANS_OF_ONE = 32
 
+Fragments = Mapping[str, FragmentDefinitionNode]
+Interpret = Callable[[Context], Coroutine[Any, Any, ExecutionResult]]
+"""Executes an operation by graphql-core."""
 
-@dataclass
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
 class Known:
     """An operation that came before, and its plans by the values of its @skip and @include variables.
 
@@ -27,7 +40,7 @@ class Known:
 
     operation: OperationDefinitionNode
     conditions: tuple[str, ...]
-    plans: OrderedDict[tuple[Any, ...], Plan | str | None] = field(default_factory=OrderedDict)
+    plans: LRUCache[tuple[Any, ...], Plan | str | None]
 
 
 class Plans:
@@ -42,47 +55,66 @@ class Plans:
         self._schema = schema
         self._most_first = most_first
         self._structs = Structs()
-        self._known: OrderedDict[int, Known] = OrderedDict()
+        self._known: LRUCache[int, Known] = LRUCache(MOST_OPERATIONS)
 
-    def of(self, executor: Executor[Any]) -> Plan | None:
-        """Return the plan of an operation that graphql-core has prepared; None where there is none (yet)."""
-        if executor.operation.operation is not OperationType.QUERY or executor.middleware_manager is not None:
-            return None
-        known = self._known_of(executor)
-        values = executor.variable_values.coerced
-        key = tuple(values.get(name) for name in known.conditions)
+    def of(self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues) -> Plan | None:
+        """Return the plan of an operation whose variables are coerced; None where there is none (yet)."""
+        plan = self._plan(operation, fragments, variables) if operation.operation is OperationType.QUERY else None
+        if plan is None:
+            self.counts["interpreted"] += 1
+        return plan
+
+    async def execute(
+        self, plan: Plan, context: Context, variables: VariableValues, interpret: Interpret
+    ) -> Outcome | ExecutionResult:
+        """Execute a plan; where that is irregular, `interpret` does it over the reads already made.
+
+        `context.rest` gives undecoded answers (`compiled.recorded.Upstream`).
+        """
+        recorded = Recorded(context.rest)  # type: ignore[arg-type]  # as the docstring says
+        try:
+            outcome = await plan.run(context, recorded, variables)
+        except Irregular:
+            pass
+        except Exception:  # noqa: BLE001  logged; a defect of a plan must not be the client's
+            _log.warning("a compiled plan failed; graphql-core executes the operation", exc_info=True)
+        else:
+            self.counts["compiled"] += 1
+            return outcome
+        self.counts["replayed"] += 1
+        return await interpret(replace(context, rows=JsonRows(recorded)))
+
+    def _plan(self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues) -> Plan | None:
+        known = self._known_of(operation, fragments)
+        key = tuple([variables.coerced.get(name) for name in known.conditions])
         if key not in known.plans:
             known.plans[key] = None
-            _bound(known.plans, MOST_PLANS_OF_ONE)
             return None
-        if known.plans[key] is None:
-            known.plans[key] = self.compile(executor)
         plan = known.plans[key]
+        if plan is None:
+            plan = known.plans[key] = self.compile(operation, fragments, variables)
         return plan if isinstance(plan, Plan) else None
 
-    def compile(self, executor: Executor[Any]) -> Plan | str:
+    def compile(
+        self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues
+    ) -> Plan | str:
         """Compile an operation; return the reason where it cannot be."""
-        prepared = Operation(executor.operation, executor.fragments, executor.variable_values)
+        details = {name: FragmentDetails(definition) for name, definition in fragments.items()}
         try:
-            return Compiler(self._schema, self._structs, prepared, self._most_first).compile()
+            return Compiler(
+                self._schema, self._structs, Operation(operation, details, variables), self._most_first
+            ).compile()
         except Unsupported as reason:
             return str(reason)
 
-    def _known_of(self, executor: Executor[Any]) -> Known:
-        # By identity: the document is kept with its text, and an operation that is known here cannot be another's.
-        place = id(executor.operation)
-        if place not in self._known:
-            nodes = [executor.operation, *(each.definition for each in executor.fragments.values())]
-            names = set().union(*map(_conditions, nodes))
-            self._known[place] = Known(executor.operation, tuple(sorted(names)))
-            _bound(self._known, MOST_OPERATIONS)
-        self._known.move_to_end(place)
-        return self._known[place]
-
-
-def _bound(kept: OrderedDict[Any, Any], most: int) -> None:
-    while len(kept) > most:
-        kept.popitem(last=False)
+    def _known_of(self, operation: OperationDefinitionNode, fragments: Fragments) -> Known:
+        # By identity: a document is kept with its text, and what is known here keeps its operation from being freed.
+        known = self._known.get(id(operation))
+        if known is None:
+            names = set().union(*map(_conditions, [operation, *fragments.values()]))
+            known = Known(operation, tuple(sorted(names)), LRUCache(MOST_PLANS_OF_ONE))
+            self._known[id(operation)] = known
+        return known
 
 
 def _conditions(node: Node) -> set[str]:

@@ -1,12 +1,12 @@
 """Rows of the upstream as msgspec Structs of the needed keys: msgspec decodes and checks these keys only, in C."""
 
 import keyword
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, Literal, Optional
 
 import msgspec
+from cachetools import LRUCache
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -83,19 +83,17 @@ class Structs:
     """The Structs and their decoders, each made once: operations that read the same share the decoded rows."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[Frozen, Decoders] = OrderedDict()
+        self._made: LRUCache[Frozen, Decoders] = LRUCache(MOST_STRUCTS)
 
     def of(self, shape: Shape) -> "Decoders":
         """Return the decoders of a shape."""
         return self._of(shape.frozen)
 
     def _of(self, frozen: Frozen) -> "Decoders":
-        if frozen not in self._made:
-            self._made[frozen] = Decoders(self._struct(frozen))
-            if len(self._made) > MOST_STRUCTS:
-                self._made.popitem(last=False)
-        self._made.move_to_end(frozen)
-        return self._made[frozen]
+        made = self._made.get(frozen)
+        if made is None:
+            made = self._made[frozen] = Decoders(self._struct(frozen))
+        return made
 
     def _struct(self, frozen: Frozen) -> type[msgspec.Struct]:
         model, kind, parts = frozen
