@@ -8,7 +8,15 @@ from typing import Any
 
 import strawberry
 from cachetools import LRUCache
-from graphql import ExecutionResult, FragmentDefinitionNode, Node, OperationDefinitionNode, OperationType, VariableNode
+from graphql import (
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+)
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 
@@ -74,7 +82,7 @@ class Plans:
         recorded = Recorded(context.rest)  # type: ignore[arg-type]  # as the docstring says
         try:
             outcome = await plan.run(context, recorded, variables)
-        except Irregular:
+        except (Irregular, GraphQLError):  # an error of a whole field is graphql-core's to place
             pass
         except Exception:  # noqa: BLE001  logged; a defect of a plan must not be the client's
             _log.warning("a compiled plan failed; graphql-core executes the operation", exc_info=True)

@@ -24,7 +24,7 @@ class Upstream(Rest, Protocol):
 class Recorded:
     """An upstream that keeps what it answered: undecoded to the plan, then as JSON to graphql-core.
 
-    It reads anew only what the plan did not read. Writes go through.
+    What was read once is not read again. Writes go through.
     """
 
     def __init__(self, rest: Upstream) -> None:
@@ -39,29 +39,24 @@ class Recorded:
     async def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Undecoded:
         """Return the good answer to a read of the plan."""
         key = (method, path, orjson.dumps(body))
+        if self._stopped and key not in self._kept:
+            raise Irregular("the plan has ended")
+        return await self._answer(key, body)
+
+    async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON of a read."""
+        return self._rest.decoded(method, path, await self._answer((method, path, orjson.dumps(body)), body))
+
+    async def _answer(self, key: Key, body: dict[str, Any] | None) -> Undecoded:
         if key not in self._kept:
-            if self._stopped:
-                raise Irregular("the plan has ended")
-            await self._keep(key, body)
+            try:
+                self._kept[key] = await self._rest.answer(key[0], key[1], body)
+            except Exception as failure:  # noqa: BLE001  it is raised for each who asks
+                self._kept[key] = failure
         kept = self._kept[key]
         if isinstance(kept, Exception):
             raise kept
         return kept
-
-    async def _keep(self, key: Key, body: dict[str, Any] | None) -> None:
-        try:
-            self._kept[key] = await self._rest.answer(key[0], key[1], body)
-        except Exception as failure:  # noqa: BLE001  it is raised for each who asks
-            self._kept[key] = failure
-
-    async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Return the JSON of a read, kept or new."""
-        kept = self._kept.get((method, path, orjson.dumps(body)))
-        if kept is None:
-            return await self._rest.read(method, path, body)
-        if isinstance(kept, Exception):
-            raise kept
-        return self._rest.decoded(method, path, kept)
 
     async def write(self, method: str, path: str, body: Any = None) -> Any:
         """Send a write."""
