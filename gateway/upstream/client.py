@@ -18,6 +18,7 @@ from gateway.upstream.credentials import CsrfTransport, service_authorization
 from gateway.upstream.retries import REPEATED, Backoff, Refused
 from gateway.upstream.sharing import Flight, Flights
 from gateway.upstream.transport import Transport, TransportFault, Unsent
+from gateway.upstream.writes import Writes
 from resolvers.errors import BadUserInput, UpstreamError
 
 _READY_TIMEOUT = 2.0
@@ -36,13 +37,14 @@ class Readiness:
 class Upstream:
     """All calls of this process to one REST API: bounded per collection, reads repeated after faults and shared in flight."""
 
-    def __init__(self, transport: Transport, settings: Settings) -> None:
+    def __init__(self, transport: Transport, settings: Settings, writes: Writes | None = None) -> None:
         self.authorization = service_authorization(settings)
         self._transport = CsrfTransport(transport)
         self._bounds: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(settings.max_concurrency)
         )
-        self._flights: Flights[Call, Answer] = Flights()
+        self._writes = writes or Writes()
+        self._flights: Flights[Call, Answer] = Flights(self._writes)
         self._tables: list[Flights[Any, Any]] = [self._flights]
         self._repeating = stamina.AsyncRetryingCaller(
             attempts=settings.retries + 1, timeout=None, wait_initial=0.1, wait_jitter=0.2, wait_max=2.0
@@ -56,8 +58,8 @@ class Upstream:
         return Session(self, authorization or self.authorization, deadline, trace=trace)
 
     def flights(self) -> Flights[Any, Any]:
-        """Return a new table of flights, for what is made of reads: it is closed and cancelled as the reads' own."""
-        self._tables.append(Flights())
+        """Return a new table of flights, for what is made of reads: it ends at writes and is cancelled as the reads' own."""
+        self._tables.append(Flights(self._writes))
         return self._tables[-1]
 
     def read(self, call: Call, deadline: float) -> tuple[Flight[Answer], bool]:
@@ -76,11 +78,11 @@ class Upstream:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Around a write: no read that comes after its start or its end joins one from before."""
-        self._close()
+        self._writes.note()
         try:
             yield
         finally:
-            self._close()
+            self._writes.note()
 
     async def ready(self) -> Readiness:
         """Ask `GET /health`, once and briefly."""
@@ -97,10 +99,6 @@ class Upstream:
         for flights in reversed(self._tables):
             await flights.aclose()
         await self._transport.aclose()
-
-    def _close(self) -> None:
-        for flights in self._tables:
-            flights.close()
 
     async def _fetch(self, call: Call, flight: Flight[Answer]) -> Answer:
         try:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
+from gateway.upstream.writes import Writes
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
@@ -11,13 +13,14 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One call in flight and those who wait for it; `deadline` is the latest of theirs, in event-loop time.
 
-    `extended` is told of a later one.
+    `extended` is told of a later one. `number` is that of the writes when it began.
     """
 
     task: asyncio.Task[T]
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, number: int) -> None:
         self.deadline = deadline
+        self.number = number
         self.extended: Callable[[float], object] | None = None
         self.waiters = 0
 
@@ -30,9 +33,10 @@ class Flight(Generic[T]):
 
 
 class Flights(Generic[K, T]):
-    """The calls in flight, and which of them a new identical read may join."""
+    """The calls in flight; a new identical read joins one unless a write has begun or ended since."""
 
-    def __init__(self) -> None:
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
         self._open: dict[K, Flight[T]] = {}
         self._tasks: set[asyncio.Task[T]] = set()
 
@@ -50,17 +54,13 @@ class Flights(Generic[K, T]):
         self, key: K, deadline: float, fetch: Callable[[Flight[T]], Coroutine[Any, Any, T]]
     ) -> tuple[Flight[T], bool]:
         """Return the flight that `join` waits for, and whether it is shared: `wait` for it at once."""
-        flight = self._open.get(key)
-        if flight is not None:
+        flight, number = self._open.get(key), self._writes.number
+        if flight is not None and flight.number == number:
             flight.extend(deadline)
             return flight, True
-        flight = self._open[key] = Flight(deadline)
+        flight = self._open[key] = Flight(deadline, number)
         flight.task = self._start(self._run(key, flight, fetch))
         return flight, False
-
-    def close(self) -> None:
-        """End the sharing: whoever asks from now on gets a new call; those who wait keep theirs."""
-        self._open.clear()
 
     async def aclose(self) -> None:
         """Cancel every call."""

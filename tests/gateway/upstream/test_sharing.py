@@ -6,6 +6,7 @@ import pytest
 
 from gateway.upstream import Session, Upstream
 from gateway.upstream.sharing import Flight, Flights
+from gateway.upstream.writes import Writes
 from resolvers.errors import UpstreamError
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.scripted import after, answer, hang, scripted
@@ -218,7 +219,7 @@ async def test_a_write_closes_every_table_of_flights_at_its_start_and_its_end(co
 
 
 async def test_a_flight_tells_of_a_later_deadline() -> None:
-    table: Flights[str, list[float]] = Flights()
+    table: Flights[str, list[float]] = Flights(Writes())
     told: list[float] = []
     begun, go = asyncio.Event(), asyncio.Event()
 
