@@ -14,14 +14,16 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import embedded, upstream
-from gateway.execution import Execution, Session
+from gateway.execution import Execution
 from gateway.http.endpoint import GraphQLEndpoint
 from gateway.http.origin import SameOrigin
 from gateway.http.page import Page, page_assets
 from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.upstream import Upstream
+from gateway.upstream.writes import Writes
 from resolvers.context import Context
+from resolvers.rest import Rest
 from resolvers.rows import JsonRows
 from schema.build import build
 
@@ -31,9 +33,12 @@ Fill = Callable[[Upstream], Coroutine[Any, Any, None]]
 """Fills the upstream once the server is up; `/ready` waits for it."""
 
 
-def create_app(settings: Settings, fill: Fill | None = None) -> Starlette:
-    """Make the gateway, an ASGI application: before the upstream of the settings, or over the embedded server."""
-    return Gateway(settings, fill).app
+def create_app(settings: Settings, fill: Fill | None = None, writes: Writes | None = None) -> Starlette:
+    """Make the gateway, an ASGI application: before the upstream of the settings, or over the embedded server.
+
+    `writes` are those of all processes that serve the same clients.
+    """
+    return Gateway(settings, fill, writes).app
 
 
 class _App(Starlette):
@@ -54,16 +59,16 @@ class _App(Starlette):
 class Gateway:
     """The parts of the running process and their lifetimes."""
 
-    def __init__(self, settings: Settings, fill: Fill | None) -> None:
+    def __init__(self, settings: Settings, fill: Fill | None, writes: Writes | None) -> None:
         self._settings = settings
         self._fill = fill
         self._filling: asyncio.Task[None] | None = None
         self._api: FastAPI | Proxy
         if settings.upstream is None:
             self._api = embedded.create_app(settings.database_url)
-            self._upstream = Upstream(upstream.embedded(self._api), settings)
+            self._upstream = Upstream(upstream.embedded(self._api), settings, writes)
         else:
-            self._upstream = Upstream(upstream.remote(settings.upstream), settings)
+            self._upstream = Upstream(upstream.remote(settings.upstream), settings, writes)
             self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
         execution = Execution(build(), self._upstream, settings, self._context)
         endpoint = GraphQLEndpoint(execution, settings, page=Page())
@@ -79,8 +84,8 @@ class Gateway:
             lifespan=self._lifespan,
         )
 
-    def _context(self, session: Session) -> Context:
-        return Context(JsonRows(session), page=self._settings.page_size, max_first=self._settings.max_first)
+    def _context(self, rest: Rest) -> Context:
+        return Context(JsonRows(rest), page=self._settings.page_size, max_first=self._settings.max_first)
 
     def _open_to_all(self) -> bool:
         """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""

@@ -14,6 +14,8 @@ from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
 from gateway.execution.documents import Document, Documents, Invalid, NestedBeyondParsing, graphql_schema
 from gateway.execution.errors import formatted, formatted_failures, internal, logger
+from gateway.execution.recorded import Recorded
+from gateway.execution.recorded import Upstream as Answers
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.values import NestedTooDeeply, check_variables
 from gateway.settings import Settings
@@ -27,7 +29,7 @@ MAX_COERCION_ERRORS = 50
 _EXECUTOR: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
 
 
-class Session(Rest, Protocol):
+class Session(Answers, Protocol):
     """The upstream for one operation; `calls` is what it was asked, for `extensions.upstream`."""
 
     calls: list[dict[str, Any]]
@@ -58,13 +60,13 @@ class Upstream(Protocol):
 
 
 class Execution:
-    """Executes operations of a schema over an upstream; `make_context` gives the resolvers theirs from its session.
+    """Executes operations of a schema over an upstream; `make_context` gives the resolvers theirs.
 
     Identical queries in flight, of one caller, share one execution; none joins an execution from before a write.
     """
 
     def __init__(
-        self, schema: strawberry.Schema, upstream: Upstream, settings: Settings, make_context: Callable[[Session], Any]
+        self, schema: strawberry.Schema, upstream: Upstream, settings: Settings, make_context: Callable[[Rest], Any]
     ) -> None:
         self.documents = Documents(schema, settings)
         self.plans = Plans(schema, settings.max_first) if settings.compiled else None
@@ -119,7 +121,7 @@ class Execution:
         )
         try:
             self._cost.check(operation, document.fragments, variables.coerced)
-            context = self._make_context(session)
+            context = self._make_context(Recorded(session))
             result = await self._result(document, operation, request, variables, context)
             return _answer(result, session.calls if request.trace else None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer

@@ -15,6 +15,11 @@ Made = type[Any]
 """The Struct of an object in the answer."""
 
 
+def objects(made: Made, columns: Sequence[Sequence[Any]], number: int) -> list[Any]:
+    """Make a number of objects of the columns of their values; of no columns, where all fields are skipped, too."""
+    return [made(*values) for values in zip(*columns, strict=True)] if columns else [made() for _ in range(number)]
+
+
 @dataclass
 class Level:
     """The slices of the parents of one level, in the parents' order."""
@@ -107,7 +112,7 @@ class Edges:
             await together([part.complete(run, rows) for _, part in self.parts if isinstance(part, Selection)])
         )
         columns = [next(nodes) if isinstance(part, Selection) else self._texts(part, level) for _, part in self.parts]
-        return level.divided([self.edge(*values) for values in zip(*columns, strict=True)])
+        return level.divided(objects(self.edge, columns, len(rows)))
 
     def _texts(self, part: str, level: Level) -> list[str]:
         if part != "cursor":
@@ -200,7 +205,7 @@ class Connection:
             slices = [regular(found[parent]) for parent in parents]
         level = Level(pages, parents, slices)
         columns = await together([part.values(run, level) for part in self.parts])
-        return [self.made(*values) for values in zip(*columns, strict=True)]
+        return objects(self.made, columns, len(parents))
 
     def failures(self, failures: Failures, value: Any, path: Path) -> Iterator[Failure]:
         """Find the failed reads within a connection of the answer."""

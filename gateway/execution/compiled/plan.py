@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -25,8 +25,9 @@ class Plan:
     text: str = field(repr=False)
     """The generated source, to read."""
 
-    async def run(self, context: Context, rest: Answers, variables: Any) -> "Outcome":
-        """Execute; raises Irregular where graphql-core must do it."""
+    async def run(self, context: Context, variables: Any) -> "Outcome":
+        """Execute over `context.rest`, which gives undecoded answers; raises Irregular where graphql-core must do it."""
+        rest = cast("Answers", context.rest)
         run = Run(replace(context, rows=StructRows(rest, self.decoders), loader=LevelLoader), variables)
         asked = [root.asked(run) for root in self.roots]
         work = [root.value(run, each) for root, each in zip(self.roots, asked, strict=True)]

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -24,10 +24,9 @@ from gateway.execution.compiled.arguments import children
 from gateway.execution.compiled.compiler import Compiler, Operation
 from gateway.execution.compiled.irregular import Irregular, Unsupported
 from gateway.execution.compiled.plan import Outcome, Plan
-from gateway.execution.compiled.recorded import Recorded
 from gateway.execution.compiled.shapes import Structs
+from gateway.execution.recorded import Stopped
 from resolvers.context import Context
-from resolvers.rows import JsonRows
 
 MOST_OPERATIONS = 1_000
 MOST_PLANS_OF_ONE = 32
@@ -75,14 +74,10 @@ class Plans:
     async def execute(
         self, plan: Plan, context: Context, variables: VariableValues, interpret: Interpret
     ) -> Outcome | ExecutionResult:
-        """Execute a plan; where that is irregular, `interpret` does it over the reads already made.
-
-        `context.rest` gives undecoded answers (`compiled.recorded.Upstream`).
-        """
-        recorded = Recorded(context.rest)  # type: ignore[arg-type]  # as the docstring says
+        """Execute a plan; where that is irregular, `interpret` does it, over the reads that `context.rest` has kept."""
         try:
-            outcome = await plan.run(context, recorded, variables)
-        except (Irregular, GraphQLError):  # an error of a whole field is graphql-core's to place
+            outcome = await plan.run(context, variables)
+        except (Irregular, Stopped, GraphQLError):  # an error of a whole field is graphql-core's to place
             pass
         except Exception:  # noqa: BLE001  logged; a defect of a plan must not be the client's
             _log.warning("a compiled plan failed; graphql-core executes the operation", exc_info=True)
@@ -90,7 +85,7 @@ class Plans:
             self.counts["compiled"] += 1
             return outcome
         self.counts["replayed"] += 1
-        return await interpret(replace(context, rows=JsonRows(recorded)))
+        return await interpret(context)
 
     def _plan(self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues) -> Plan | None:
         known = self._known_of(operation, fragments)
@@ -112,7 +107,7 @@ class Plans:
             return Compiler(
                 self._schema, self._structs, Operation(operation, details, variables), self._most_first
             ).compile()
-        except Unsupported as reason:
+        except (Unsupported, GraphQLError) as reason:
             return str(reason)
 
     def _known_of(self, operation: OperationDefinitionNode, fragments: Fragments) -> Known:
