@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.extensions import SchemaExtension
 
 from gateway import embedded, upstream
 from gateway.execution import Execution
 from gateway.http.endpoint import GraphQLEndpoint
+from gateway.http.noted import Noted
 from gateway.http.origin import SameOrigin
 from gateway.http.page import Page, page_assets
 from gateway.proxy import Proxy
@@ -33,12 +35,18 @@ Fill = Callable[[Upstream], Coroutine[Any, Any, None]]
 """Fills the upstream once the server is up; `/ready` waits for it."""
 
 
-def create_app(settings: Settings, fill: Fill | None = None, writes: Writes | None = None) -> Starlette:
+def create_app(
+    settings: Settings,
+    fill: Fill | None = None,
+    writes: Writes | None = None,
+    extensions: Sequence[Callable[[], SchemaExtension]] = (),
+) -> Starlette:
     """Make the gateway, an ASGI application: before the upstream of the settings, or over the embedded server.
 
-    `writes` are those of all processes that serve the same clients.
+    `writes` are those of all processes that serve the same clients. `extensions` are Strawberry's, as classes or what
+    makes them; with any, operations are executed by Strawberry's `schema.execute`.
     """
-    return Gateway(settings, fill, writes).app
+    return Gateway(settings, fill, writes, extensions).app
 
 
 class _App(Starlette):
@@ -59,7 +67,13 @@ class _App(Starlette):
 class Gateway:
     """The parts of the running process and their lifetimes."""
 
-    def __init__(self, settings: Settings, fill: Fill | None, writes: Writes | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        fill: Fill | None,
+        writes: Writes | None,
+        extensions: Sequence[Callable[[], SchemaExtension]],
+    ) -> None:
         self._settings = settings
         self._fill = fill
         self._filling: asyncio.Task[None] | None = None
@@ -68,16 +82,16 @@ class Gateway:
             self._api = embedded.create_app(settings.database_url)
             self._upstream = Upstream(upstream.embedded(self._api), settings, writes)
         else:
-            self._upstream = Upstream(upstream.remote(settings.upstream), settings, writes)
+            self._upstream = Upstream(upstream.remote(settings.upstream, settings.deadline), settings, writes)
             self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
-        execution = Execution(build(), self._upstream, settings, self._context)
+        execution = Execution(build(extensions), self._upstream, settings, self._context)
         endpoint = GraphQLEndpoint(execution, settings, page=Page())
         self.app = _App(
             endpoint,
             routes=[
                 Mount("/graphql/assets", page_assets()),
                 Route("/graphql", endpoint),
-                Mount("/api", SameOrigin(self._api, self._open_to_all)),
+                Mount("/api", SameOrigin(Noted(self._api, self._upstream), self._open_to_all)),
                 Route("/health", self._health),
                 Route("/ready", self._ready),
             ],

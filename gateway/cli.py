@@ -15,18 +15,14 @@ import typer
 from gateway import embedded, upstream
 from gateway.app import create_app
 from gateway.demo import SEED, fill_and_tell, fill_new
+from gateway.execution.documents import Invalid
+from gateway.execution.planning import plan_of
 from gateway.options import BOUNDS, USAGE, fail, with_settings
-from gateway.serving import (
-    check_database,
-    configure_logging,
-    gateway_of_environment,
-    rest_app,
-    rest_of_environment,
-    serve,
-)
+from gateway.serving import check_database, configure_logging, rest_app, serve
 from gateway.settings import Settings
 from gateway.upstream import Upstream
-from resolvers.errors import UpstreamError
+from gateway.upstream.writes import Writes
+from resolvers.errors import GatewayError, UpstreamError
 from schema.build import build
 
 app = typer.Typer(
@@ -38,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Document = Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")]
+Variables = Annotated[str, typer.Option(help="The variables, a JSON object.")]
+OperationName = Annotated[str | None, typer.Option("--operation", help="Which of several operations.")]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same demo data.")]
 
 
@@ -72,15 +71,15 @@ def serve_gateway(
     """Serve GraphQL, before an upstream or over the embedded server."""
     if demo and settings.workers > 1:
         fail("--demo fills from one process: run `prefect-graphql demo` first, then serve with --workers.", USAGE)
-    make = partial(create_app, fill=partial(fill_new, seed=seed) if demo else None)
-    serve(settings, make, gateway_of_environment)
+    fill = partial(fill_new, seed=seed) if demo else None
+    serve(settings, partial(create_app, fill=fill, writes=Writes.of_workers()), graphql=True)
 
 
 @app.command()
 @with_settings("database_url", "host", "port", "workers")
 def serve_rest(settings: Settings) -> None:
     """Serve the embedded server's REST API alone."""
-    serve(settings, rest_app, rest_of_environment)
+    serve(settings, rest_app, graphql=False)
 
 
 @app.command()
@@ -91,19 +90,27 @@ def schema() -> None:
 
 @app.command()
 @with_settings("upstream", "database_url", *BOUNDS)
-def query(
-    settings: Settings,
-    document: Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")],
-    variables: Annotated[str, typer.Option(help="The variables, a JSON object.")] = "{}",
-    operation: Annotated[str | None, typer.Option(help="Which of several operations.")] = None,
-) -> None:
+def query(settings: Settings, document: Document, variables: Variables = "{}", operation: OperationName = None) -> None:
     """Run one operation and print the answer; the exit code is 1 when it has errors."""
-    body = {"query": sys.stdin.read() if document == "-" else document, "variables": _object(variables)}
+    body = {"query": _text(document), "variables": _object(variables)}
     check_database(settings)
     answer = asyncio.run(_answer(settings, body | {"operationName": operation}))
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     if "errors" in answer:
         raise typer.Exit(1)
+
+
+@app.command()
+@with_settings(*BOUNDS)
+def plan(settings: Settings, document: Document, variables: Variables = "{}", operation: OperationName = None) -> None:
+    """Print how a query is executed when it comes again: what is read, and the source that was generated for it."""
+    try:
+        told = plan_of(build(), settings, _text(document), _object(variables), operation)
+    except Invalid as invalid:
+        fail("; ".join(error.message for error in invalid.errors))
+    except GatewayError as refusal:
+        fail(refusal.message)
+    typer.echo(told.rstrip())
 
 
 @app.command()
@@ -115,6 +122,10 @@ def demo(settings: Settings, seed: Seed = SEED) -> None:
         asyncio.run(_fill(settings, seed))
     except UpstreamError as error:
         fail(error.message)
+
+
+def _text(document: str) -> str:
+    return sys.stdin.read() if document == "-" else document
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack, nullcontext, suppress
+from contextlib import AsyncExitStack, suppress
 from urllib.parse import quote
 
 import anyio
@@ -72,12 +72,10 @@ class Proxy:
                 await self._answer(scope, response, send)
 
     async def _ask(self, scope: Scope, body: "_Body") -> httpx.Response:
-        # The sharing ends when the answer begins: before the caller can know that its write is done.
-        with nullcontext() if scope["method"] in {"GET", "HEAD", "OPTIONS"} else self._upstream.writing():
-            try:
-                return await self._client.send(self._request(scope, body), stream=True)
-            finally:
-                body.end()
+        try:
+            return await self._client.send(self._request(scope, body), stream=True)
+        finally:
+            body.end()
 
     def _request(self, scope: Scope, body: "_Body") -> httpx.Request:
         fields = _passed_on(scope["headers"], _REQUEST_ONLY)

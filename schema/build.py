@@ -1,11 +1,12 @@
 """The schema: its roots made of the table of collections, its scalars and names."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import strawberry
+from strawberry.extensions import SchemaExtension
 from strawberry.federation import Schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
@@ -86,12 +87,13 @@ def root(name: str, fields: Mapping[str, StrawberryField], description: str) -> 
     return create_type(name, list(fields.values()), description=description)
 
 
-def build() -> Schema:
-    """Build the schema."""
+def build(extensions: Sequence[Callable[[], SchemaExtension]] = ()) -> Schema:
+    """Build the schema; `extensions` are Strawberry's, as classes or what makes them."""
     return Schema(
         query=root("Query", queries(), "What can be read."),
         mutation=root("Mutation", mutations(), "What can be changed: each field is one action of the REST API."),
         types=[collection.row for collection in COLLECTIONS],
+        extensions=extensions,
         scalar_overrides={datetime: DATETIME},
         config=StrawberryConfig(name_converter=Names(), default_resolver=value_of),
         federation_version="2.0",  # the lowest with all that is used: composers refuse what is newer than they are

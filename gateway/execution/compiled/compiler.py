@@ -71,6 +71,7 @@ class Compiler:
         self._source = Source()
         self._shapes: dict[type[BaseModel], Shape] = {}
         self._projections: list[tuple[Selection, str]] = []
+        self._depth = 0
 
     def compile(self) -> Plan:
         """Return the plan; raises Unsupported."""
@@ -87,7 +88,7 @@ class Compiler:
         for selection, name in self._projections:
             selection.project = compiled[name]
         decoders = {model: self._structs.of(shape) for model, shape in self._shapes.items()}
-        return Plan(roots, made, decoders, self._source.text)
+        return Plan(roots, made, decoders, self._source.told(list(self._shapes.values())))
 
     def _root(self, query: GraphQLObjectType, key: str, details: Sequence[FieldDetails]) -> Root:
         node = details[0].node
@@ -98,10 +99,12 @@ class Compiler:
         if "source" in metadata:
             source = metadata["source"]
             asked = Arguments(self._strawberry, declared, node, lambda given, _: source.asked(given, self._most))
+            self._source.step(0, f"{key}: /{source.collection.name}")
             return AtRoot(key, source, asked, self._connection(declared, source.collection, details))
         if "read" not in metadata:
             raise Unsupported(f"the field {node.name.value}")
         asked = Arguments(self._strawberry, declared, node, lambda given, _: given)
+        self._source.step(0, f"{key}: {node.name.value}")
         if is_leaf_type(get_named_type(declared.type)):
             return Counted(key, metadata["read"], asked)
         nodes = [each.node for each in details]
@@ -157,6 +160,7 @@ class Compiler:
         shape = self._rows(model)
         fields = self._fields(kind, details)
         name = self._source.out(kind.name, list(fields))
+        self._depth += 1
         parts = []
         for position, (key, each) in enumerate(fields.items()):
             node = each[0].node
@@ -166,11 +170,12 @@ class Compiler:
             declared = self._field(kind, node)
             metadata = definition_of(declared).metadata
             if "source" in metadata or "relation" in metadata:
-                parts.append(self._source.name(f"value_{node.name.value}"))
+                parts.append(self._source.name(node.name.value))
                 selection.positions.append(position)
                 selection.fields.append(self._related(shape, declared, key, each))
             else:
                 parts.append(self._value(shape, declared, "row", each))
+        self._depth -= 1
         selection.made = self._source.struct(name)
         relations = [parts[position] for position in selection.positions]
         made = f"{name}({', '.join(parts)})"
@@ -184,10 +189,12 @@ class Compiler:
             self._need(shape, relation.key)
             collection = relation.collection
             self._rows(collection.row).need(relation.by)
+            self._source.step(self._depth, f"{key}: /{collection.name} by {relation.by}, all keys in one read")
             selection = self._selection(collection.row, self._object(collection.row), details)
             return Parent(key, [each.node for each in details], relation, selection)
         source = metadata["source"]
         shape.need(source.by)
+        self._source.step(self._depth, f"{key}: /{source.collection.name} of all rows")
         if relation is not None and hasattr(relation, "key"):
             self._need(self._rows(source.collection.row), relation.key)
         asked = Arguments(self._strawberry, declared, node, lambda given, _: source.asked(given, self._most))

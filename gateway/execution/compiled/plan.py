@@ -23,7 +23,7 @@ class Plan:
     made: Made
     decoders: Mapping[type[BaseModel], Decoders]
     text: str = field(repr=False)
-    """The generated source, to read."""
+    """The plan to read, its generated functions included."""
 
     async def run(self, context: Context, variables: Any) -> "Outcome":
         """Execute over `context.rest`, which gives undecoded answers; raises Irregular where graphql-core must do it."""

@@ -102,6 +102,8 @@ class Plans:
         self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues
     ) -> Plan | str:
         """Compile an operation; return the reason where it cannot be."""
+        if operation.operation is not OperationType.QUERY:
+            return "only queries are compiled"
         details = {name: FragmentDetails(definition) for name, definition in fragments.items()}
         try:
             return Compiler(

@@ -69,6 +69,15 @@ class Shape:
             found = self.keys[key] = Shape(shape(self.model)[1][key], kind)
         return found
 
+    def __str__(self) -> str:
+        keys = (key if inner is None else f"{key} {inner.within_braces}" for key, inner in self.keys.items())
+        return f"{self.kind.name} {{{', '.join(keys)}}}"
+
+    @property
+    def within_braces(self) -> str:
+        """The keys, in braces."""
+        return str(self).partition(" ")[2]
+
     @property
     def frozen(self) -> "Frozen":
         """What makes the Struct, so that equal ones are the same Struct."""

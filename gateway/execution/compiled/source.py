@@ -8,7 +8,7 @@ import msgspec
 from graphql import GraphQLEnumType, GraphQLNonNull, GraphQLType, is_list_type, is_non_null_type
 
 from gateway.execution.compiled.irregular import Irregular
-from gateway.execution.compiled.shapes import NULL, plain
+from gateway.execution.compiled.shapes import NULL, Shape, plain
 
 Project = Callable[..., list[Any]]
 """Makes the objects of an answer: of rows, and of a list of values for each relation, aligned with the rows."""
@@ -30,6 +30,7 @@ class Source:
     """The text of a plan's functions, and what they refer to."""
 
     def __init__(self) -> None:
+        self.steps: list[str] = []
         self.functions: list[str] = []
         self.structs: list[str] = []
         self._names: dict[str, Any] = {"given": given}
@@ -47,7 +48,7 @@ class Source:
         """Make the Struct of an object in the answer, of its response keys in their order; return its name."""
         name = self.name(type_name)
         self._names[name] = answer_struct(name, keys)
-        self.structs.append(f"{name}({', '.join(keys)})")
+        self.structs.append(f"{name} = {{{', '.join(keys)}}}")
         return name
 
     def struct(self, name: str) -> Any:
@@ -90,8 +91,8 @@ class Source:
         """Write the function that makes an object of each row; return its name."""
         name = self.name(name)
         heads = ", ".join(["row", *relations])
-        rows = f"zip({', '.join(['rows', *(f'{each}s' for each in relations)])})" if relations else "rows"
-        arguments = ", ".join(["rows", *(f"{each}s" for each in relations)])
+        rows = f"zip({', '.join(['rows', *(f'all_{each}' for each in relations)])})" if relations else "rows"
+        arguments = ", ".join(["rows", *(f"all_{each}" for each in relations)])
         self.functions.append(f"def {name}({arguments}):\n    return [{made} for {heads} in {rows}]\n")
         return name
 
@@ -104,6 +105,20 @@ class Source:
     def text(self) -> str:
         """The functions, to read and to compile."""
         return "\n\n".join(self.functions)
+
+    def step(self, depth: int, what: str) -> None:
+        """Tell what is read, `depth` levels down."""
+        self.steps.append(f"{'  ' * depth}{what}")
+
+    def told(self, shapes: Sequence[Shape]) -> str:
+        """Return the whole plan, to read: its reads, the keys that it decodes, the objects that it makes, the functions."""
+        parts = {
+            "What is read, a level of all rows at a time": self.steps,
+            "The keys that are decoded of each row": [str(shape) for shape in shapes],
+            "The objects of the answer, by their response keys": self.structs,
+        }
+        heads = [f"# {head}:\n" + "".join(f"#   {line}\n" for line in lines) for head, lines in parts.items()]
+        return "\n".join(heads) + "\n\n" + self.text
 
 
 def answer_struct(name: str, keys: Sequence[str]) -> type[msgspec.Struct]:
