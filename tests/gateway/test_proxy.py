@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from gateway.http.noted import Noted
 from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.upstream import Upstream, remote
@@ -55,7 +56,7 @@ async def gateway(url: str, patience: float = 600, **settings: Any) -> AsyncGene
     """Serve a proxy before `url` at `/api` of a server of its own; yield that server's URL and the upstream beside it."""
     upstream = Upstream(remote(url), Settings(**settings))
     proxy = Proxy(url, upstream, patience)
-    app = Starlette(routes=[Mount("/api", proxy)])
+    app = Starlette(routes=[Mount("/api", Noted(proxy, upstream))])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = Quiet(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"))
         serving = asyncio.create_task(server.serve([listening]))
