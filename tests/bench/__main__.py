@@ -95,10 +95,10 @@ def _measured(plan: Plan, port: int, options: dict[str, Any], *, documents: bool
         def advance(description: str) -> None:
             progress.update(task, description=description, advance=1)
 
+        spent = _documents(stand) if documents else {}
         before = check_all(stand, plan, advance)
         samples = list(measure_all(stand, plan, advance))
         after = check_all(stand, plan, advance)
-        spent = _documents(stand) if documents else {}
     return Results({**_about(cores), **options}, samples, {**before, **after}, spent)
 
 

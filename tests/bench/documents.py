@@ -14,10 +14,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphql import execute, parse, validate
+from starlette.applications import Starlette
 
-from gateway.app import Gateway
+from gateway.app import create_app
 from gateway.execution.documents import graphql_schema
 from gateway.settings import Settings
+from gateway.upstream import Upstream, remote
+from resolvers.context import Context
+from resolvers.rows import JsonRows
 from schema.build import build
 from tests.bench.dialects import camel
 from tests.bench.queries import TWELVE
@@ -45,7 +49,7 @@ def document(number: int) -> str:
     return f"query New{number} {{ flowRuns(first: 1) {{ nodes {{ {nodes} }} }} }}"
 
 
-def through_endpoint(gateway: Gateway) -> Ask:
+def through_endpoint(app: Starlette) -> Ask:
     """Return what posts a document to the gateway's ASGI application."""
 
     async def ask(text: str) -> Any:
@@ -58,38 +62,39 @@ def through_endpoint(gateway: Gateway) -> Ask:
         async def send(message: Any) -> None:
             content.append(message.get("body", b""))
 
-        await gateway.app(_SCOPE, receive, send)
+        await app(_SCOPE, receive, send)
         return json.loads(b"".join(content))
 
     return ask
 
 
-def by_graphql_core(gateway: Gateway) -> Ask:
-    """Return what executes a document by graphql-core, with the gateway's upstream and resolvers."""
+def by_graphql_core(upstream: Upstream, settings: Settings) -> Ask:
+    """Return what executes a document by graphql-core, with the gateway's client and resolvers."""
     schema = graphql_schema(build())
 
     async def ask(text: str) -> Any:
-        deadline = asyncio.get_running_loop().time() + 30
-        session = gateway._upstream.session(authorization=None, deadline=deadline, trace=False)
+        session = upstream.session(authorization=None, deadline=asyncio.get_running_loop().time() + 30)
+        context = Context(JsonRows(session), page=settings.page_size, max_first=settings.max_first)
         try:
             tree = parse(text)
             errors = validate(schema, tree)
-            result: Any = execute(schema, tree, context_value=gateway._context(session))
+            result: Any = execute(schema, tree, context_value=context)
             data = (await result).data
         finally:
             session.close()
-        return {"data": json.loads(json.dumps(data))} if not errors else {"errors": errors}
+        return {"errors": errors} if errors else {"data": json.loads(json.dumps(data))}
 
     return ask
 
 
-async def compare(upstream: str, count: int) -> dict[str, list[float]]:
+async def compare(url: str, count: int) -> dict[str, list[float]]:
     """Ask both for new documents, in turns."""
-    gateway = Gateway(Settings(upstream=upstream), None)
-    ways = {"ours": through_endpoint(gateway), "graphql_core": by_graphql_core(gateway)}
+    settings = Settings(upstream=url)
+    app, upstream = create_app(settings), Upstream(remote(url, settings.deadline), settings)
+    ways = {"ours": through_endpoint(app), "graphql_core": by_graphql_core(upstream, settings)}
     spent: dict[str, list[float]] = {name: [] for name in ways}
-    async with gateway.app.router.lifespan_context(gateway.app):
-        _same(await asyncio.gather(*(ask(document(0)) for ask in ways.values())))
+    async with app.router.lifespan_context(app):
+        _same([await ask(document(0)) for ask in ways.values()])
         for number in range(1, count * len(ways) + 1):
             name = list(ways)[number % len(ways)]
             text = document(number)
@@ -97,6 +102,7 @@ async def compare(upstream: str, count: int) -> dict[str, list[float]]:
             answer = await ways[name](text)
             spent[name].append((time.process_time() - before) * 1e6)
             assert "errors" not in answer, answer
+        await upstream.aclose()
     return spent
 
 

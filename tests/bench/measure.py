@@ -15,7 +15,7 @@ from tests.bench.usage import settle, usage
 CONNECTIONS = 32
 ENOUGH = 10
 """Answers for each connection, below which what is begun and not ended would count."""
-LONGEST = 20
+LONGEST = 15
 ALONE = {"d1": 1}
 """Connections of the queries that do not have `CONNECTIONS` of them."""
 SECTIONS = ("rows", "depth", "workers", "documents")
@@ -29,6 +29,8 @@ class Cell:
     gateway: Gateway
     operation: Operation
     connections: int = CONNECTIONS
+    share: float = 1
+    """The part of a run's seconds that it needs."""
 
     @property
     def name(self) -> str:
@@ -82,9 +84,9 @@ def cells_of(names: set[str], peers: list[str]) -> Iterator[Cell]:
             able = (GATEWAYS[peer] for peer in peers if operation.name[0] in GATEWAYS[peer].operations)
             yield from (Cell(gateway, operation, ALONE.get(operation.name, CONNECTIONS)) for gateway in able)
     if "rows" in names:
-        yield from (Cell(RAISED, operation, connections=1) for operation in ROWS)
+        yield from (Cell(RAISED, operation, connections=1, share=0.5) for operation in ROWS)
     if "depth" in names:
-        yield from (Cell(GATEWAYS[OURS], operation, connections=1) for operation in DEPTH)
+        yield from (Cell(GATEWAYS[OURS], operation, connections=1, share=0.5) for operation in DEPTH)
     if "workers" in names:
         [different] = (operation for operation in MAIN if operation.name == "e")
         yield from (Cell(gateway, different) for gateway in (ONE_WORKER, TWO_WORKERS))
@@ -108,7 +110,7 @@ def measure_all(stand: Stand, plan: Plan, advance: Callable[[str], None]) -> Ite
     for turn in range(plan.rounds):
         for cell in plan.cells:
             advance(f"round {turn + 1}, {cell.name}")
-            yield asdict(measure(stand, cell, turn, plan.seconds))
+            yield asdict(measure(stand, cell, turn, plan.seconds * cell.share))
 
 
 def measure(stand: Stand, cell: Cell, turn: int, seconds: float) -> Sample:

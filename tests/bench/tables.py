@@ -57,7 +57,7 @@ def query(results: Results, operation: Operation) -> Table:
         wrong = WRONG if f"{gateway} {operation.name}" in results.wrong else NOTHING
         faster, cheaper = (None, None) if gateway == OURS else results.faster(gateway, operation.name, OURS)
         rows.append((GATEWAYS[gateway].title + wrong, *_figures(figures), times(faster), times(cheaper)))
-    heads = ("gateway", *_HEADS, "by requests/s", "by CPU")
+    heads = ("gateway", *_HEADS, "ours: requests/s", "ours: CPU")
     return Table(f"({operation.name}) {operation.title}", heads, rows)
 
 

@@ -1,9 +1,12 @@
 """The benchmark measures what it says: right answers are told from wrong ones, tables say what was measured."""
 
 import io
+import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,12 @@ from rich.console import Console
 
 from tests.bench import dialects, report, tables
 from tests.bench.peers import GATEWAYS, OURS
-from tests.bench.processes import Unusable, refuse_taken, running
-from tests.bench.queries import MAIN, OPERATIONS, PAGE, PAGES, first_run
+from tests.bench.processes import ROOT, Unusable, refuse_taken, running
+from tests.bench.queries import MAIN, OPERATIONS, first_run
 from tests.bench.results import Results
 from tests.bench.selection import Answer, Answers, Level
 from tests.bench.stand import SERVER, difference
-from tests.bench.world import World, make_world, write_world
+from tests.bench.world import PAGE, PAGES, World, make_world, write_world
 from tests.gateway.stack import Gateway, open_gateway
 
 
@@ -138,6 +141,13 @@ async def test_the_upstream_counts_its_calls(upstream: str) -> None:
         await http.post("/api/flows/filter", json={"limit": 1})
         await http.get("/api/flows", params={"limit": 1})
         assert (await http.get("/stats")).json()["calls"] == before + 2
+
+
+def test_new_documents_are_measured_beside_graphql_core(upstream: str) -> None:
+    command = [sys.executable, "-m", "tests.bench.documents", f"{upstream}/api", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {name: len(spent) for name, spent in json.loads(done.stdout).items()} == {"ours": 2, "graphql_core": 2}
 
 
 def test_a_taken_port_is_refused() -> None:
