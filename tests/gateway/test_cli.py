@@ -81,6 +81,20 @@ def test_query_prints_the_answer_and_fails_with_its_errors(tmp_path: Path) -> No
     assert json.loads(failed.stdout)["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+def test_plan_prints_what_is_read_and_the_generated_source() -> None:
+    told = run("plan", "query ($n: Int) { flowRuns(first: $n) { nodes { name flow { name } } } }").stdout
+    assert "#   flowRuns: /flow_runs\n#     flow: /flows by id, all keys in one read\n" in told
+    assert "FlowRun {id, name, flow_id}" in told
+    assert (
+        "def make_FlowRun(rows, all_flow):\n    return [FlowRun(row.name, flow) for row, flow in zip(rows, all_flow)]"
+        in told
+    )
+    assert "graphql-core executes it: the field __schema" in run("plan", "{ __schema { types { name } } }").stdout
+    refused = run("plan", "{ nonsense }")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "nonsense" in refused.stderr
+
+
 def test_a_port_that_is_taken_is_told_before_the_database_is_touched(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         line = refused("serve", "--embedded", "--port", str(taken.getsockname()[1]), folder=tmp_path)
