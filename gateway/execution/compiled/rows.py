@@ -105,7 +105,8 @@ class LevelLoader:
     async def _read(self) -> None:
         await asyncio.sleep(0)  # as aiodataloader: what is asked a step later joins the batch
         keys, self._keys, self._open = list(self._keys), {}, None
-        self._found |= await in_chunks(self._batch, keys, self._size)
+        found = await in_chunks(self._batch, keys, self._size)
+        self._found |= found
 
     def prime(self, keys: Sequence[str | None], rows: Sequence[Any]) -> None:
         """Remember rows that were read otherwise."""
