@@ -3,25 +3,27 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
-import stamina
 
 from gateway.settings import Settings
 from gateway.upstream.answers import Answer, Call, decoded, failed, good, too_late
 from gateway.upstream.credentials import CsrfTransport, service_authorization
-from gateway.upstream.retries import REPEATED, Backoff, Refused
+from gateway.upstream.retries import REPEATED, Backoff, Refused, Repeating
 from gateway.upstream.sharing import Flight, Flights
 from gateway.upstream.transport import Transport, TransportFault, Unsent
 from gateway.upstream.writes import Writes
 from resolvers.errors import BadUserInput, UpstreamError
 
 _READY_TIMEOUT = 2.0
+
+Make = Callable[[Call], Awaitable[tuple[Answer, bool]]]
+"""Gets the answer to a call, and says whether it is that of another's identical call."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,7 @@ class Upstream:
         self._writes = writes or Writes()
         self._flights: Flights[Call, Answer] = Flights(self._writes)
         self._tables: list[Flights[Any, Any]] = [self._flights]
-        self._repeating = stamina.AsyncRetryingCaller(
-            attempts=settings.retries + 1, timeout=None, wait_initial=0.1, wait_jitter=0.2, wait_max=2.0
-        )
+        self._repeating = Repeating(settings.retries + 1)
 
     def session(self, *, authorization: str | None, deadline: float, trace: bool = False) -> "Session":
         """Return the upstream for one operation of one caller; `deadline` is in event-loop time.
@@ -86,10 +86,9 @@ class Upstream:
 
     async def ready(self) -> Readiness:
         """Ask `GET /health`, once and briefly."""
-        call = Call(self.authorization, "GET", "/health", None, writes=False)
+        deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT
         try:
-            async with _until(call, asyncio.get_running_loop().time() + _READY_TIMEOUT):
-                decoded(call, good(call, await self._send(call)))
+            await self.session(authorization=None, deadline=deadline).once("GET", "/health")
         except UpstreamError as unready:
             return Readiness(unready.message)
         return Readiness(None)
@@ -99,6 +98,10 @@ class Upstream:
         for flights in reversed(self._tables):
             await flights.aclose()
         await self._transport.aclose()
+
+    async def once(self, call: Call) -> Answer:
+        """Send once, and share with nobody; raises a `TransportFault`."""
+        return await self._send(call)
 
     async def _fetch(self, call: Call, flight: Flight[Answer]) -> Answer:
         try:
@@ -143,11 +146,11 @@ class Session:
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of a call that changes nothing; it may be repeated and shared."""
         call = self._call(method, path, body, writes=False)
-        return decoded(call, await self._make(call, body))
+        return decoded(call, await self._make(call, body, self._read))
 
     async def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
         """Return the good answer to a call that changes nothing, undecoded; it may be repeated and shared."""
-        return await self._make(self._call(method, path, body, writes=False), body)
+        return await self._make(self._call(method, path, body, writes=False), body, self._read)
 
     def decoded(self, method: str, path: str, answer: Answer) -> Any:
         """Return the JSON of a good answer to a read."""
@@ -156,7 +159,12 @@ class Session:
     async def write(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON of a call that changes something; it is made once."""
         call = self._call(method, path, body, writes=True)
-        return decoded(call, await self._make(call, body))
+        return decoded(call, await self._make(call, body, self._write))
+
+    async def once(self, method: str, path: str) -> Any:
+        """Return the JSON of a call that changes nothing, neither repeated nor shared."""
+        call = self._call(method, path, None, writes=False)
+        return decoded(call, await self._make(call, None, self._once))
 
     def extend(self, deadline: float) -> None:
         """Let the operation and its calls in flight take until `deadline`, unless its own is later or has passed."""
@@ -176,40 +184,49 @@ class Session:
                 wait.reschedule(deadline)
 
     def _call(self, method: str, path: str, body: Any, *, writes: bool) -> Call:
-        if any(unquote(segment) in {".", ".."} for segment in path.partition("?")[0].split("/")):
+        if ("." in path or "%" in path) and _leads_elsewhere(path):
             raise BadUserInput('A name cannot be "." or "..": it would change the address that is asked.')
+        if not (self._authorization or "").isascii():
+            raise BadUserInput("The Authorization header holds what no credential of the Prefect API does: not ASCII.")
         try:
             return Call(self._authorization, method, path, None if body is None else orjson.dumps(body), writes)
         except orjson.JSONEncodeError as unfit:
             raise BadUserInput(f"The input cannot be sent to the Prefect API as JSON: {unfit}.") from unfit
 
-    async def _make(self, call: Call, body: Any) -> Answer:
+    async def _make(self, call: Call, body: Any, make: Make) -> Answer:
         if self._trace:
-            return await self._traced(call, body)
-        answer, _ = await self._answer(call)
+            return await self._traced(call, body, make)
+        answer, _ = await self._in_time(call, make)
         return good(call, answer)
 
-    async def _traced(self, call: Call, body: Any) -> Answer:
+    async def _traced(self, call: Call, body: Any, make: Make) -> Answer:
         entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": body, "status": None}
         entry |= {"milliseconds": None, "rows": None, "shared": False}
         self.calls.append(entry)
         started = time.perf_counter()
         try:
-            answer, entry["shared"] = await self._answer(call)
+            answer, entry["shared"] = await self._in_time(call, make)
             entry["status"] = answer.status
             entry["rows"] = answer.count
         finally:
             entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 2)
         return good(call, answer)
 
-    async def _answer(self, call: Call) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is that of another's identical call."""
-        async with _until(call, self._deadline) as wait:
-            self._waits.add(wait)
-            try:
-                return await (self._write(call) if call.writes else self._read(call))
-            finally:
-                self._waits.discard(wait)
+    async def _in_time(self, call: Call, make: Make) -> tuple[Answer, bool]:
+        """Bound what a call may take, its queueing and repeating included, and tell its faults as errors."""
+        if asyncio.get_running_loop().time() >= self._deadline:
+            raise too_late(call)
+        try:
+            async with asyncio.timeout_at(self._deadline) as wait:
+                self._waits.add(wait)
+                try:
+                    return await make(call)
+                finally:
+                    self._waits.discard(wait)
+        except TimeoutError:
+            raise too_late(call) from None
+        except TransportFault as fault:
+            raise failed(call, fault) from fault
 
     async def _read(self, call: Call) -> tuple[Answer, bool]:
         flight, shared = self._upstream.read(call, self._deadline)
@@ -222,16 +239,11 @@ class Session:
     async def _write(self, call: Call) -> tuple[Answer, bool]:
         return await self._upstream.write(call), False
 
+    async def _once(self, call: Call) -> tuple[Answer, bool]:
+        return await self._upstream.once(call), False
 
-@asynccontextmanager
-async def _until(call: Call, deadline: float) -> AsyncIterator[asyncio.Timeout]:
-    """Bound what a call may take, its queueing and repeating included, and tell its faults as errors."""
-    if asyncio.get_running_loop().time() >= deadline:
-        raise too_late(call)
-    try:
-        async with asyncio.timeout_at(deadline) as wait:
-            yield wait
-    except TimeoutError:
-        raise too_late(call) from None
-    except TransportFault as fault:
-        raise failed(call, fault) from fault
+
+def _leads_elsewhere(path: str) -> bool:
+    """Tell whether a segment of the path is a step; a backslash is a slash to some clients."""
+    segments = path.partition("?")[0].replace("\\", "/").split("/")
+    return any(unquote(segment) in {".", ".."} for segment in segments)

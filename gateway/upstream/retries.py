@@ -2,14 +2,47 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from gateway.upstream.answers import Answer
+import stamina
+
+from gateway.upstream.answers import Answer, Call
 from gateway.upstream.transport import Lost, TransportFault
 
 REPEATED = frozenset({429, 502, 503, 504})
+
+
+On = type[Exception] | Callable[[Exception], bool | float]
+
+
+class Repeating:
+    """Repeats what fails, `attempts` times at most, by stamina: from the first failure on, as its machinery costs more than a call."""
+
+    def __init__(self, attempts: int) -> None:
+        self._caller = stamina.AsyncRetryingCaller(
+            attempts=attempts, timeout=None, wait_initial=0.1, wait_jitter=0.2, wait_max=2.0
+        )
+
+    async def __call__(self, on: On, attempt: Callable[[Call], Awaitable[Answer]], call: Call) -> Answer:
+        """Return what an attempt brings; raises what the last one raised, at once if `on` does not say to repeat it."""
+        try:
+            return await attempt(call)
+        except Exception as fault:  # noqa: BLE001 - stamina raises it again
+            return await self._caller(on, _continued(fault, attempt), call)
+
+
+def _continued(fault: Exception, attempt: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Awaitable[Answer]]:
+    """Return the attempts whose first has failed already."""
+    first = [fault]
+
+    async def continued(call: Call) -> Answer:
+        if first:
+            raise first.pop()
+        return await attempt(call)
+
+    return continued
 
 
 class Refused(Exception):

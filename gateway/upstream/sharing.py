@@ -72,8 +72,13 @@ class Flights(Generic[K, T]):
     def _start(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(call)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # that of a call which failed as it was cancelled has nobody else to see it
 
     async def _run(self, key: K, flight: Flight[T], fetch: Callable[[Flight[T]], Coroutine[Any, Any, T]]) -> T:
         try:

@@ -116,7 +116,7 @@ async def test_when_all_have_left_the_call_is_ended(connect: Connect) -> None:
         await hang(exchange)  # type: ignore[arg-type]  # the step's own argument
         gone.set()
 
-    async with scripted(watched, answer([8])) as server, connect(server.url) as upstream:
+    async with scripted(watched, answer([8])) as server, connect(server.url, longest=0.5) as upstream:
         reads = [started(session(upstream)) for _ in range(2)]
         await server.until(1)
         for read in reads:
