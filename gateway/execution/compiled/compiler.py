@@ -246,6 +246,7 @@ class Compiler:
     ) -> Connection:
         """Compile what is selected of a connection."""
         kind = _object(declared.type)
+        self._rows(collection.row)
         fields = self._fields(kind, details)
         made = self._source.struct(self._source.out(kind.name, list(fields)))
         return Connection(made, [self._part(kind, collection, key, each) for key, each in fields.items()])

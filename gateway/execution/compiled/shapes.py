@@ -137,7 +137,8 @@ def fields_by_key(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
 def _annotation(type_: GraphQLType, inner: type | None) -> Any:
     if is_non_null_type(type_):
         return _present(type_.of_type, inner)
-    return Optional[_present(type_, inner)]  # noqa: UP045  a type made at run time
+    present = _present(type_, inner)
+    return present if present is msgspec.Raw else Optional[present]  # noqa: UP045  a type made at run time
 
 
 def _present(type_: Any, inner: type | None) -> Any:
