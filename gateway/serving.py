@@ -4,25 +4,24 @@ import asyncio
 import errno
 import logging.config
 import math
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import typer
 import uvicorn
-from pydantic import SecretStr
 from sqlalchemy import make_url
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway import embedded
-from gateway.app import create_app
 from gateway.embedded.database import DatabaseError, open_database
 from gateway.embedded.tables import METADATA
 from gateway.options import USAGE, fail
 from gateway.settings import Settings
+from gateway.workers import serve_by_workers
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -40,16 +39,6 @@ def configure_logging() -> None:
     logging.config.dictConfig(LOGGING)
 
 
-def gateway_of_environment() -> Starlette:
-    """Make the gateway, in each of several processes."""
-    return create_app(Settings())
-
-
-def rest_of_environment() -> Starlette:
-    """Make the embedded server, in each of several processes."""
-    return rest_app(Settings())
-
-
 def rest_app(settings: Settings) -> Starlette:
     """Make the embedded server alone, its API at /api as Prefect's is."""
     api = embedded.create_app(settings.database_url)
@@ -62,8 +51,8 @@ def rest_app(settings: Settings) -> Starlette:
     return Starlette(routes=[Mount("/api", api)], lifespan=lifespan)
 
 
-def serve(settings: Settings, make: Callable[[Settings], Starlette], of_environment: Callable[[], Starlette]) -> None:
-    """Serve until a signal ends it: `make(settings)` in this process, or `of_environment()` in each of several.
+def serve(settings: Settings, make: Callable[[Settings], Starlette], *, graphql: bool) -> None:
+    """Serve what `make(settings)` gives until a signal ends it, in this process or in each of several.
 
     Whatever is in the way is told in a line that ends the program, a port that is taken before the database is touched.
     """
@@ -71,18 +60,23 @@ def serve(settings: Settings, make: Callable[[Settings], Starlette], of_environm
     with _listening(settings) as listening:
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
         check_database(settings)
+        app = _checked(make, settings)
         if settings.workers == 1:
-            app = make(settings)
-            _tell(settings, app)
-            _run(settings, app, listening)
-            return
-    # uvicorn makes the socket that its processes share by itself.
-    os.environ.update(_environment(settings))
-    _tell(settings, of_environment())
-    name = f"{of_environment.__module__}:{of_environment.__name__}"
-    uvicorn.run(
-        name, factory=True, host=settings.host, port=settings.port, workers=settings.workers, **_options(settings)
-    )
+            _tell(settings, graphql=graphql)
+            served = _serve_alone(uvicorn.Config(app, **_options(settings)), listening)
+        else:
+            config = uvicorn.Config(partial(make, settings), factory=True, **_options(settings))
+            served = serve_by_workers(config, listening, partial(_tell, settings, graphql=graphql))
+    if not served:
+        raise typer.Exit(1)
+
+
+def _checked(make: Callable[[Settings], Starlette], settings: Settings) -> Starlette:
+    # Where several processes serve, each makes its own: this one tells what is wrong with the settings, once.
+    try:
+        return make(settings)
+    except ValueError as error:
+        fail(str(error))
 
 
 def check_database(settings: Settings) -> None:
@@ -117,16 +111,16 @@ def _listening(settings: Settings) -> socket.socket:
         fail(f"{settings.host}:{settings.port} can't be listened on: {taken}.")
 
 
-def _run(settings: Settings, app: Starlette, listening: socket.socket) -> None:
-    server = uvicorn.Server(uvicorn.Config(app, **_options(settings)))
+def _serve_alone(config: uvicorn.Config, listening: socket.socket) -> bool:
+    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
-    if not server.started:
-        raise typer.Exit(1)
+    return server.started
 
 
 def _options(settings: Settings) -> dict[str, Any]:
     return {
+        "workers": settings.workers,
         "log_config": LOGGING,
         "access_log": False,
         "lifespan": "on",
@@ -134,21 +128,11 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that give another process these settings."""
-    # An empty one is none to them.
-    variables = dict.fromkeys(("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"), "")
-    for name, value in settings:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        variables[f"PREFECT_GRAPHQL_{name.upper()}"] = "" if text is None else str(text)
-    return variables
-
-
-def _tell(settings: Settings, app: Starlette) -> None:
+def _tell(settings: Settings, *, graphql: bool) -> None:
     """Print the addresses."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
-    if any(getattr(route, "path", None) == "/graphql" for route in app.routes):
+    if graphql:
         typer.echo(f"GraphQL   {root}/graphql")
     typer.echo(f"REST API  {root}/api")
     if settings.upstream is None:

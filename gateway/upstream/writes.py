@@ -25,7 +25,7 @@ class Writes:
     """
 
     def __init__(self, place: Number | None = None) -> None:
-        self._place = place or _Own()
+        self._place = _Own() if place is None else place
 
     @classmethod
     def of_workers(cls) -> "Writes":
