@@ -21,13 +21,12 @@ from resolvers.names import graphql_name
 from resolvers.nodes import Found
 from resolvers.reading import fill, parameters
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
+from resolvers.roots import Root
 from resolvers.rows import needed
 from resolvers.selection import types
 from resolvers.sources import Children, Lists, Source, Whole, canonical_json, reads
 
 Resolver = Callable[..., Awaitable[Any]]
-RootRead = Callable[[Context, Row, set[str]], Awaitable[Any]]
-"""Reads what a root field returns, by the arguments and the types that fragments in its selection are conditioned on."""
 Arguments = Mapping[str, tuple[Any, Any]]
 """Name of an argument -> its annotation and its default: `...` where it is required, UNSET where it may be absent."""
 
@@ -88,27 +87,31 @@ def item(collection: Collection) -> Any:
     if not names:
         arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
     return root(
-        partial(_item, collection, names),
+        Root(partial(_key_or_names, names), partial(_item, collection)),
         collection.row | None,
         arguments,
         f"One row of /{collection.name}; null where there is none.",
     )
 
 
-async def _item(collection: Collection, names: list[str], context: Context, arguments: Row, _types: set[str]) -> Any:
+def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
+    """Return the id, or the names, that a row is asked by."""
     key = arguments.get("id")
-    values = [arguments.get(name) for name in names]
-    by_name = [value for value in values if value is not None]
+    by_name = [value for name in names if (value := arguments.get(name)) is not None]
     if (key is None) == (not by_name) or len(by_name) not in (0, len(names)):
         raise BadUserInput(
             f"Give either `id` or {' and '.join(f'`{graphql_name(name)}`' for name in names)}."
             if names
             else "Give `id`."
         )
-    if key is not None:
-        return await loaded(context.loaders, collection).read(id_argument("id", key))
+    return by_name if key is None else id_argument("id", key)
+
+
+async def _item(collection: Collection, context: Context, asked: str | list[str], _types: set[str]) -> Any:
+    if isinstance(asked, str):
+        return await loaded(context.loaders, collection).read(asked)
     try:
-        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *by_name))
+        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *asked))
     except NotFound:
         return None
     prime(context.loaders, collection, [row])
@@ -123,15 +126,14 @@ def rows(collection: Collection) -> Any:
 def count_of(collection: Collection) -> Any:
     """Make the root field that counts a collection's rows."""
     return root(
-        partial(_count, collection),
+        Root(lambda given: canonical_json(collection.body(given.get("filter"))), partial(_count, collection)),
         int | None,
         filter_arguments(collection),
         f"How many rows of /{collection.name} there are.",
     )
 
 
-async def _count(collection: Collection, context: Context, arguments: Row, _types: set[str]) -> int | None:
-    groups = canonical_json(collection.body(arguments.get("filter")))
+async def _count(collection: Collection, context: Context, groups: str, _types: set[str]) -> int | None:
     counted: int | None = await context.loaders.of(count_at_root, collection, groups, context.max_first).read(ROOT)
     return counted
 
@@ -146,18 +148,18 @@ def listing(collection: Collection) -> Any:
     )
 
 
-def root(read: RootRead, kind: Any, arguments: Arguments, description: str, *, name: str | None = None) -> Any:
-    """Make a root field of what reads it, which is declared in the field's metadata for other executors."""
+def root(root: Root, kind: Any, arguments: Arguments, description: str, *, name: str | None = None) -> Any:
+    """Make a root field of what is read for it."""
 
     async def resolve(info: strawberry.Info, **given: Any) -> Any:
-        return _named(await read(context_of(info), given, types(info)))
+        return _named(await root.read(context_of(info), root.check(given), types(info)))
 
     return strawberry.field(
         resolver=typed(resolve, arguments),
         name=name,
         graphql_type=kind,
         description=description,
-        metadata={"read": read},
+        metadata={"root": root},
     )
 
 

@@ -14,10 +14,10 @@ from strawberry.types.field import StrawberryField
 
 from resolvers import fields
 from resolvers.actions import action_field
-from resolvers.collection import Row
 from resolvers.context import Context
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
+from resolvers.roots import Root
 from schema import COLLECTIONS, federation
 from schema.history import flow_run_history, task_run_history
 from schema.names import Names
@@ -30,15 +30,9 @@ def value_of(row: Any, key: str) -> Any:
     return row.get(key) if isinstance(row, dict) else getattr(row, key)
 
 
-async def find_one(context: Context, arguments: Row, types: set[str]) -> Found | None:
-    """Find a row by its id alone."""
-    return await find(context, id_argument("id", arguments["id"]), types)
-
-
-async def find_many(context: Context, arguments: Row, types: set[str]) -> list[Found | None]:
+async def find_many(context: Context, ids: list[str], types: set[str]) -> list[Found | None]:
     """Find rows by their ids alone."""
-    keys = [id_argument("ids", each) for each in arguments["ids"]]
-    return await asyncio.gather(*(find(context, key, types) for key in keys))
+    return await asyncio.gather(*(find(context, key, types) for key in ids))
 
 
 def nodes() -> dict[str, Any]:
@@ -47,8 +41,15 @@ def nodes() -> dict[str, Any]:
     one = {"id": (fields.told(strawberry.ID, "The row's id."), ...)}
     many = {"ids": (fields.told(list[strawberry.ID], "The rows' ids."), ...)}
     return {
-        "node": fields.root(find_one, Node | None, one, f"The row with an id; {hint}"),
-        "nodes": fields.root(find_many, list[Node | None], many, f"The rows with some ids, in their order; {hint}"),
+        "node": fields.root(
+            Root(lambda given: id_argument("id", given["id"]), find), Node | None, one, f"The row with an id; {hint}"
+        ),
+        "nodes": fields.root(
+            Root(lambda given: [id_argument("ids", each) for each in given["ids"]], find_many),
+            list[Node | None],
+            many,
+            f"The rows with some ids, in their order; {hint}",
+        ),
     }
 
 

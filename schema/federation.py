@@ -6,6 +6,7 @@ Specification: https://www.apollographql.com/docs/graphos/schema-design/federate
 import asyncio
 from collections.abc import Iterable
 from functools import cache
+from operator import itemgetter
 from typing import Annotated, Any, Union
 
 import strawberry
@@ -25,13 +26,14 @@ from graphql import (
 from strawberry.federation.schema import FederationAny
 from strawberry.schema import BaseSchema
 
-from resolvers.collection import Collection, Row
+from resolvers.collection import Collection
 from resolvers.connection import described
 from resolvers.context import Context
 from resolvers.errors import BadUserInput
 from resolvers.fields import root
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
+from resolvers.roots import Root
 
 Representations = Annotated[
     list[FederationAny], strawberry.argument(description="The type's name and the id of each: `__typename` and `id`.")
@@ -55,12 +57,12 @@ def entities(collections: Iterable[Collection]) -> Any:
         strawberry.union("_Entity", description="A row that other subgraphs can refer to."),
     ]
 
-    async def read(context: Context, arguments: Row, _types: set[str]) -> list[Any]:
-        found = (_entity(context, set(rows), each) for each in arguments["representations"])
+    async def read(context: Context, representations: list[Any], _types: set[str]) -> list[Any]:
+        found = (_entity(context, set(rows), each) for each in representations)
         return await asyncio.gather(*found, return_exceptions=True)
 
     return root(
-        read,
+        Root(itemgetter("representations"), read),
         list[union | None],
         {"representations": (Representations, ...)},
         "The rows that another subgraph refers to, in their order; null where there is none.",

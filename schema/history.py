@@ -11,6 +11,7 @@ from resolvers.collection import Collection, Row
 from resolvers.context import Context
 from resolvers.errors import BadUserInput
 from resolvers.fields import filter_arguments, root, told
+from resolvers.roots import Root
 from schema.flow_runs import FLOW_RUNS
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS
@@ -53,15 +54,17 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
     `groups` maps the names of groups in a filter to those that this route has instead.
     """
 
-    async def read(context: Context, arguments: Row, _types: set[str]) -> list[Any]:
-        asked = {groups.get(name, name): group for name, group in collection.body(arguments.get("filter")).items()}
+    def asked(arguments: Row) -> Row:
         check(arguments["history_start"], arguments["history_end"], arguments["history_interval_seconds"])
-        body = {
+        chosen = collection.body(arguments.get("filter"))
+        return {
             "history_start": arguments["history_start"].isoformat(),
             "history_end": arguments["history_end"].isoformat(),
             "history_interval_seconds": arguments["history_interval_seconds"],
-            **asked,
+            **{groups.get(name, name): group for name, group in chosen.items()},
         }
+
+    async def read(context: Context, body: Row, _types: set[str]) -> list[Any]:
         return await context.rows.read(HistoryInterval, "POST", f"/{collection.name}/history", body)
 
     times = {
@@ -70,7 +73,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
         "history_interval_seconds": (told(float, "Seconds in an interval."), ...),
     }
     return root(
-        read,
+        Root(asked, read),
         list[HistoryInterval | None] | None,
         {**times, **filter_arguments(collection)},
         f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",

@@ -43,6 +43,7 @@ from gateway.execution.compiled.steps import Field, Parent, Selection
 from resolvers.collection import DECLARED, Collection
 from resolvers.nodes import asked as collections_of
 from resolvers.relations import BelongsTo, Via
+from resolvers.roots import Root as Declared
 from resolvers.selection import types_under
 
 TYPENAME = "__typename"
@@ -101,16 +102,17 @@ class Compiler:
             asked = Arguments(self._strawberry, declared, node, lambda given, _: source.asked(given, self._most))
             self._source.step(0, f"{key}: /{source.collection.name}")
             return AtRoot(key, source, asked, self._connection(declared, source.collection, details))
-        if "read" not in metadata:
+        if "root" not in metadata:
             raise Unsupported(f"the field {node.name.value}")
-        asked = Arguments(self._strawberry, declared, node, lambda given, _: given)
+        root: Declared = metadata["root"]
+        asked = Arguments(self._strawberry, declared, node, lambda given, _: root.check(given))
         self._source.step(0, f"{key}: {node.name.value}")
         if is_leaf_type(get_named_type(declared.type)):
-            return Counted(key, metadata["read"], asked)
+            return Counted(key, root.read, asked)
         nodes = [each.node for each in details]
         definitions = {name: each.definition for name, each in self._operation.fragments.items()}
         types = types_under(nodes, definitions)
-        return ReadRows(key, metadata["read"], asked, types, self._any(get_named_type(declared.type), types, details))
+        return ReadRows(key, root.read, asked, types, self._any(get_named_type(declared.type), types, details))
 
     def _any(
         self, kind: Any, types: set[str], details: Sequence[FieldDetails]

@@ -1,6 +1,6 @@
 """Root fields of a plan that are no connections: one row, rows of any type by id, a count, a history."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,8 +8,10 @@ from pydantic import BaseModel
 
 from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular
-from resolvers.fields import RootRead
+from resolvers.context import Context
 from resolvers.nodes import Found
+
+Read = Callable[[Context, Any, set[str]], Awaitable[Any]]
 
 
 class Root(Protocol):
@@ -52,7 +54,7 @@ class Counted:
     """A count."""
 
     key: str
-    read: RootRead
+    read: Read
     asked: Values
 
     async def value(self, run: Run, asked: Any) -> int | None:
@@ -69,7 +71,7 @@ class ReadRows:
     """A row or a list of rows, of one type or (`Found`) of several."""
 
     key: str
-    read: RootRead
+    read: Read
     asked: Values
     types: set[str]
     """What the fragments in the selection are conditioned on."""

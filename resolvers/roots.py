@@ -1,0 +1,21 @@
+"""What a root field reads that is no connection, as data that every executor understands."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from resolvers.collection import Row
+from resolvers.context import Context
+
+
+@dataclass(frozen=True)
+class Root:
+    """A read in two steps, as nothing is read before the arguments of all root fields are checked."""
+
+    check: Callable[[Row], Any]
+    """Makes what is asked of the arguments, or raises BadUserInput."""
+    read: Callable[[Context, Any, set[str]], Awaitable[Any]]
+    """Reads what is asked: a row, rows, `Found` rows of any type, a number.
+
+    It is told the types that fragments in the field's selection are conditioned on.
+    """
