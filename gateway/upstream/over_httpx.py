@@ -46,7 +46,7 @@ def http_client(timeout: float | None = None) -> httpx.AsyncClient:
     `timeout` is in seconds, between bytes; without it only connecting has a limit.
     """
     return httpx.AsyncClient(
-        verify=_tls(),
+        verify=tls(),
         timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=MAX_IDLE, keepalive_expiry=IDLE),
         follow_redirects=False,
@@ -54,6 +54,6 @@ def http_client(timeout: float | None = None) -> httpx.AsyncClient:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     # One for the process: reading the authorities' certificates would be a good part of the start.
     return httpx.create_ssl_context()

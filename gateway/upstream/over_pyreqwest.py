@@ -53,7 +53,7 @@ class PyreqwestTransport:
 
     async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         request = self._client.request(method, self._root + path).headers(headers)
-        if body is not None:
+        if body:
             request = request.body_bytes(body)
         elif method not in {"GET", "DELETE"}:
             request = request.headers(_EMPTY)

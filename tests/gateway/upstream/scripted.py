@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -82,7 +83,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> E
 
 
 @asynccontextmanager
-async def scripted(*steps: Step) -> AsyncGenerator[Server]:
+async def scripted(*steps: Step, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncGenerator[Server]:
     """Run a server with these steps; its `url` is the API's root."""
     server = Server(steps)
     tasks: set[asyncio.Task[None]] = set()
@@ -92,8 +93,9 @@ async def scripted(*steps: Step) -> AsyncGenerator[Server]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/api"
+    listening = await asyncio.start_server(connected, host, 0, ssl=tls)
+    scheme, name = "https" if tls else "http", f"[{host}]" if ":" in host else host
+    server.url = f"{scheme}://{name}:{listening.sockets[0].getsockname()[1]}/api"
     try:
         yield server
     finally:
