@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from gateway.embedded import (
     deployment_runs,
@@ -21,6 +21,7 @@ from gateway.embedded import (
 )
 from gateway.embedded.database import open_database
 from gateway.embedded.failures import add_failures
+from gateway.embedded.hot import Router, Server
 from gateway.embedded.tables import METADATA
 from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
@@ -57,7 +58,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         finally:
             await app.state.database.close()
 
-    app = FastAPI(
+    app = Server(
         title="Prefect REST API, embedded in prefect-graphql",
         version=version("prefect-graphql"),
         lifespan=lifespan,
@@ -66,15 +67,16 @@ def create_app(database_url: str | None = None) -> FastAPI:
     )
     add_failures(app)
     add_docs(app)
-    for collection in COLLECTIONS:
-        app.include_router(_reads(collection))
-    for routes in (named_reads, server_reads, *WRITES):
-        app.include_router(routes.router)
+    routers = [_reads(collection) for collection in COLLECTIONS]
+    routers += [routes.router for routes in (named_reads, server_reads, *WRITES)]
+    for router in routers:
+        app.include_router(router)
+        app.hot |= router.hot
     return app
 
 
-def _reads(collection: Collection) -> APIRouter:
-    router = APIRouter(prefix=f"/{collection.name}", tags=[collection.name])
+def _reads(collection: Collection) -> Router:
+    router = Router(prefix=f"/{collection.name}", tags=[collection.name])
     if collection.filter:
         reads.add_filter(router, collection)
     if collection.countable:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, HTTPException, Request, Response
+from fastapi import Body, HTTPException, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection, select
 
@@ -12,6 +12,7 @@ from gateway.embedded.bodies import page_limit
 from gateway.embedded.deployments import load_deployment, mark_ready, pool_of
 from gateway.embedded.expressions import member
 from gateway.embedded.flow_run_writes import add_flow_run, deployment_labels
+from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import State, proposed_state
 from gateway.embedded.parameters import check_job_variables, check_parameters
 from gateway.embedded.queries import order
@@ -26,7 +27,7 @@ from schema.deployments import DeploymentFlowRunCreate
 from schema.flow_runs import FlowRun, FlowRunPolicyInput
 from schema.states import StateType
 
-router = APIRouter(prefix="/deployments", tags=["deployments"])
+router = Router(prefix="/deployments", tags=["deployments"])
 
 RUNS = TABLES["flow_runs"]
 BULK_CREATE_LIMIT = 100

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
@@ -17,6 +17,7 @@ from gateway.embedded.deployments import (
     queue_values,
     set_limit,
 )
+from gateway.embedded.hot import Router
 from gateway.embedded.parameters import Nonconforming, check, check_job_variables, check_schema, invalid
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.rows import read_row
@@ -28,7 +29,7 @@ from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, cho
 from schema.deployments import DEPLOYMENTS as COLLECTION
 from schema.deployments import Deployment, DeploymentCreate, DeploymentFilter, DeploymentUpdate
 
-router = APIRouter(prefix="/deployments", tags=["deployments"])
+router = Router(prefix="/deployments", tags=["deployments"])
 
 FLOWS = TABLES["flows"]
 DEPLOYMENT_NOT_FOUND = NOT_FOUND["deployments"]

@@ -1,6 +1,7 @@
 """The few expressions that SQLite and PostgreSQL spell differently."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, bindparam, case, func, literal, type_coerce
@@ -10,7 +11,7 @@ from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import Boolean, Text
 
-from gateway.embedded.types import TextList
+from gateway.embedded.types import TextList, microseconds
 
 
 class _Truth(FunctionElement[bool]):
@@ -24,10 +25,15 @@ class _Truth(FunctionElement[bool]):
 
 
 class _OfList(_Truth):
-    """A condition on a column and a list of strings, which is one parameter of any length."""
+    """A condition on a column and a list of strings, which is one parameter of any length.
 
-    def __init__(self, column: ColumnElement[Any], values: Sequence[str]) -> None:
-        super().__init__(column, bindparam(None, list(values), TextList(), unique=True))
+    Without the list, it is the parameter `values` of the statement.
+    """
+
+    def __init__(self, column: ColumnElement[Any], values: Sequence[str] | None = None) -> None:
+        later = values is None
+        name, given = ("values", None) if later else (None, list(values or ()))
+        super().__init__(column, bindparam(name, given, TextList(), unique=not later, required=later))
 
 
 class member(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
@@ -108,19 +114,24 @@ def _integer(column: ColumnElement[Any]) -> ColumnElement[int]:
     return type_coerce(column, BigInteger)
 
 
-def estimated_run_time(runs: FromClause, now: int) -> ColumnElement[int]:
+def now() -> ColumnElement[int]:
+    """Return the microseconds between the epoch and the moment at which the statement runs, each time it does."""
+    return bindparam("now", callable_=lambda: microseconds(datetime.now(UTC)), type_=BigInteger, unique=True)
+
+
+def estimated_run_time(runs: FromClause, now: ColumnElement[int]) -> ColumnElement[int]:
     """Return the microseconds that a run has been running until now, which is microseconds since the epoch."""
     total = _integer(runs.c.total_run_time)
-    running = total + literal(now, BigInteger) - _integer(runs.c.state_timestamp)
+    running = total + now - _integer(runs.c.state_timestamp)
     return case((runs.c.state_type == "RUNNING", running), else_=total)
 
 
-def estimated_lateness(runs: FromClause, now: int, terminal: Sequence[str]) -> ColumnElement[int]:
+def estimated_lateness(runs: FromClause, now: ColumnElement[int], terminal: Sequence[str]) -> ColumnElement[int]:
     """Return the microseconds that a run started late, or is late by now if it has not started and may yet."""
     expected, started = _integer(runs.c.expected_start_time), _integer(runs.c.start_time)
-    late = started.is_(None) & runs.c.state_type.not_in(terminal) & (expected < literal(now, BigInteger))
+    late = started.is_(None) & runs.c.state_type.not_in(terminal) & (expected < now)
     return case(
         (started > expected, started - expected),
-        (late, literal(now, BigInteger) - expected),
+        (late, now - expected),
         else_=literal(0, BigInteger),
     )

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, HTTPException, Request, Response
+from fastapi import Body, HTTPException, Request, Response
 from sqlalchemy import Connection, delete
 
 from gateway.embedded import stored
 from gateway.embedded.deployments import load_deployment, pool_of
 from gateway.embedded.failures import Missing
+from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import FLOW_RUN, State, create_run, proposed_state
 from gateway.embedded.parameters import check_job_variables
 from gateway.embedded.reads import MISSING, NOT_FOUND
@@ -21,7 +22,7 @@ from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, cho
 from schema.flow_runs import FLOW_RUNS, FlowRun, FlowRunCreate, FlowRunFilter, FlowRunPolicyInput, FlowRunUpdate
 from schema.states import StateType
 
-router = APIRouter(prefix="/flow_runs", tags=["flow_runs"])
+router = Router(prefix="/flow_runs", tags=["flow_runs"])
 
 FLOWS, RUNS, LOGS = TABLES["flows"], TABLES["flow_runs"], TABLES["logs"]
 RUN_NOT_FOUND = NOT_FOUND["flow_runs"]

@@ -3,17 +3,18 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
+from gateway.embedded.hot import Router
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.rows import read_row
 from gateway.embedded.tables import TABLES
 from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, chosen, remove
 from schema.flows import FLOWS, Flow, FlowCreate, FlowFilter, FlowUpdate
 
-router = APIRouter(prefix="/flows", tags=["flows"])
+router = Router(prefix="/flows", tags=["flows"])
 
 TABLE = TABLES["flows"]
 FLOW_NOT_FOUND = NOT_FOUND["flows"]

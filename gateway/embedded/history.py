@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func
 
 from gateway.embedded.expressions import estimated_lateness, estimated_run_time, greatest
 from gateway.embedded.queries import Groups, conditions
-from gateway.embedded.rows import TERMINAL
+from gateway.embedded.shapes import TERMINAL
 from gateway.embedded.tables import TABLES
 from gateway.embedded.types import EPOCH, MICROSECOND, microseconds
 
@@ -33,7 +33,9 @@ def read_history(
     if buckets <= 0:
         return []
     states = defaultdict(list)
-    for bucket, *values in connection.execute(_totals(runs, groups, first, step, buckets, microseconds(now))):
+    for bucket, *values in connection.execute(
+        _totals(runs, groups, first, step, buckets, literal(microseconds(now), BigInteger))
+    ):
         states[bucket].append(_state(*values))
     return [
         {
@@ -45,7 +47,7 @@ def read_history(
     ]
 
 
-def _totals(name: str, groups: Groups, first: int, step: int, buckets: int, now: int) -> Select[Any]:
+def _totals(name: str, groups: Groups, first: int, step: int, buckets: int, now: ColumnElement[int]) -> Select[Any]:
     runs = TABLES[name]
     expected = type_coerce(runs.c.expected_start_time, BigInteger)
     bucket = ((expected - literal(first, BigInteger)) // literal(step, BigInteger)).label("bucket")

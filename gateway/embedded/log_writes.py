@@ -1,14 +1,15 @@
 """The route that takes logs."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
+from gateway.embedded.hot import Router
 from gateway.embedded.reads import database_of
 from gateway.embedded.tables import TABLES
 from schema.logs import LogCreate
 
-router = APIRouter(prefix="/logs", tags=["logs"])
+router = Router(prefix="/logs", tags=["logs"])
 
 TABLE = TABLES["logs"]
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from sqlalchemy import ColumnElement, Connection, select
 
 from gateway.embedded.bodies import Page, body, groups_of, page_limit
+from gateway.embedded.hot import Router
 from gateway.embedded.queries import conditions
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
-from gateway.embedded.rows import Row, dump, read_row, read_rows
+from gateway.embedded.rows import dump, read_row, read_rows
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from schema.deployments import Deployment
 from schema.flows import Flow
@@ -18,7 +20,7 @@ from schema.work_queues import WORK_QUEUES, WorkQueue
 DEFAULT_POOL = "default-agent-pool"
 """Where work queues without a pool belong."""
 
-router = APIRouter()
+router = Router()
 
 FLOWS, DEPLOYMENTS, POOLS, QUEUES = (TABLES[name] for name in ("flows", "deployments", "work_pools", "work_queues"))
 QueuesBody: Any = body(WORK_QUEUES, "InPoolQuery", Page, groups_of(WORK_QUEUES))

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, Table, exists, func, select
 
-from gateway.embedded.expressions import estimated_run_time, start
+from gateway.embedded.expressions import estimated_run_time, now, start
 from gateway.embedded.filters import Condition, condition, one_of
 from gateway.embedded.tables import TABLES
-from gateway.embedded.types import microseconds
 
 Groups = Mapping[str, BaseModel | None]
 """The filter groups of a body: by the name of the group, `flow_runs`."""
@@ -102,7 +100,7 @@ def order(collection: str, sort: str | None = None) -> list[ColumnElement[Any]]:
     table = TABLES[collection]
     name, _, direction = (sort or ORDER[collection]).rpartition("_")
     if name == "DURATION":
-        duration = estimated_run_time(table, microseconds(datetime.now(UTC)))
+        duration = estimated_run_time(table, now())
         return [
             _directed(duration, direction),
             _directed(table.c.expected_start_time, "DESC"),

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import HTTPException, Query, Request, Response
 from sqlalchemy import Connection, select
 
 from gateway.embedded.bodies import Body, History, NumberedPage, Page, Paginated, body, groups_of, page_limit, sort_of
 from gateway.embedded.database import Database
 from gateway.embedded.history import read_history
+from gateway.embedded.hot import Hot, Read, Router
 from gateway.embedded.queries import count, order, page
-from gateway.embedded.rows import Row, dump, read_row, read_rows
+from gateway.embedded.rows import dump, read_by_id, read_rows
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from resolvers.collection import Collection
 from schema.history import HistoryInterval
@@ -49,39 +51,45 @@ def found(row: Row | None, detail: str) -> Row:
     return row
 
 
-def add_filter(router: APIRouter, collection: Collection) -> None:
+def add_filter(router: Router, collection: Collection) -> None:
     """POST /filter: a page of rows."""
     name, default = collection.name, collection.default_sort
     FilterBody = body(collection, "Query", Page, groups_of(collection) | sort_of(collection))  # noqa: N806 (a class)
 
-    @router.post("/filter", response_model=list[collection.row], summary=f"Read {name}")  # type: ignore[name-defined]  # a variable
-    async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
-        query = query or FilterBody()
+    def prepare(query: Any) -> Read:
         limit = page_limit(query.limit)
         statement = page(name, query.groups, getattr(query, "sort", None) or default, limit, query.offset or 0)
-        return JSON(await database_of(request).read(lambda connection: dump(read_rows(connection, name, statement))))
+        return lambda connection: dump(read_rows(connection, name, statement))
+
+    @router.post("/filter", response_model=list[collection.row], summary=f"Read {name}")  # type: ignore[name-defined]  # a variable
+    async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
+        return JSON(await database_of(request).read(prepare(query or FilterBody())))
+
+    router.heat("POST /filter", Hot(prepare, FilterBody))
 
 
-def add_count(router: APIRouter, collection: Collection) -> None:
+def add_count(router: Router, collection: Collection) -> None:
     """POST /count: how many rows."""
     name = collection.name
     CountBody = body(collection, "CountQuery", Body, groups_of(collection))  # noqa: N806 (a class)
 
+    def prepare(query: Any) -> Read:
+        statement = count(name, query.groups)
+        return lambda connection: dump(connection.scalar(statement))
+
     @router.post("/count", response_model=int, summary=f"Count {name}")
     async def read(request: Request, query: CountBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
-        query = query or CountBody()
-        statement = count(name, query.groups)
-        return JSON(dump(await database_of(request).read(lambda connection: connection.scalar(statement))))
+        return JSON(await database_of(request).read(prepare(query or CountBody())))
+
+    router.heat("POST /count", Hot(prepare, CountBody))
 
 
-def add_paginate(router: APIRouter, collection: Collection) -> None:
+def add_paginate(router: Router, collection: Collection) -> None:
     """POST /paginate: a numbered page of rows."""
     name, default = collection.name, collection.default_sort
     PageBody = body(collection, "PageQuery", NumberedPage, groups_of(collection) | sort_of(collection))  # noqa: N806 (a class)
 
-    @router.post("/paginate", response_model=Paginated[collection.row], summary=f"Read a page of {name}")  # type: ignore[name-defined]  # a variable
-    async def read(request: Request, query: PageBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
-        query = query or PageBody()
+    def prepare(query: Any) -> Read:
         limit, number = page_limit(query.limit), query.page or 1
         rows = page(name, query.groups, query.sort or default, limit, (number - 1) * limit)
         total = count(name, query.groups)
@@ -92,20 +100,30 @@ def add_paginate(router: APIRouter, collection: Collection) -> None:
             results = read_rows(connection, name, rows)
             return dump({"results": results, "count": counted, "limit": limit, "pages": pages, "page": number})
 
-        return JSON(await database_of(request).read(run))
+        return run
+
+    @router.post("/paginate", response_model=Paginated[collection.row], summary=f"Read a page of {name}")  # type: ignore[name-defined]  # a variable
+    async def read(request: Request, query: PageBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
+        return JSON(await database_of(request).read(prepare(query or PageBody())))
+
+    router.heat("POST /paginate", Hot(prepare, PageBody))
 
 
-def add_item(router: APIRouter, collection: Collection) -> None:
+def add_item(router: Router, collection: Collection) -> None:
     """GET /{id}: one row."""
-    name, key = collection.name, TABLES[collection.name].c.id
+    name = collection.name
+
+    def prepare(id_: str) -> Read:
+        return lambda connection: dump(found(read_by_id(connection, name, id_), NOT_FOUND[name]))
 
     @router.get("/{id:uuid}", response_model=collection.row, responses=MISSING, summary=f"Read one of {name}")
     async def read(request: Request, id: UUID) -> Response:  # noqa: A002 (the parameter's name in the API)
-        row = await database_of(request).read(lambda connection: read_row(connection, name, key == str(id)))
-        return JSON(dump(found(row, NOT_FOUND[name])))
+        return JSON(await database_of(request).read(prepare(str(id))))
+
+    router.heat("GET /{id}", Hot(prepare))
 
 
-def add_history(router: APIRouter, collection: Collection) -> None:
+def add_history(router: Router, collection: Collection) -> None:
     """POST /history: runs by state and time."""
     name, groups = collection.name, groups_of(collection)
     if "work_pool_queues" in groups:
@@ -128,7 +146,7 @@ def add_history(router: APIRouter, collection: Collection) -> None:
         )
 
 
-def add_states(router: APIRouter, collection: Collection, run_id: str) -> None:
+def add_states(router: Router, collection: Collection, run_id: str) -> None:
     """GET /?flow_run_id=: the states of a run, in order of time."""
     name, table = collection.name, TABLES[collection.name]
 

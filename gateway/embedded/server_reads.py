@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from sqlalchemy import ColumnElement, exists, func, select
 
 from gateway.embedded.expressions import member
+from gateway.embedded.hot import Router
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
 from gateway.embedded.tables import TABLES
@@ -19,7 +20,7 @@ PREFECT_VERSION = "3.9.1"
 
 Ids = Annotated[list[UUID], Body(embed=True, max_length=200)]
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/health", tags=["root"])

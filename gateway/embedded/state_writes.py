@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, HTTPException, Request, Response
+from fastapi import Body, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from gateway.embedded.failures import Missing
+from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import (
     FLOW_RUN,
     Outcome,
@@ -23,7 +24,7 @@ from schema import states
 from schema.flow_runs import FLOW_RUNS, FlowRunFilter
 from schema.states import StateCreate, StateDetails, StateType
 
-router = APIRouter()
+router = Router()
 
 
 class Details(BaseModel):

@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy import Connection, delete
 
 from gateway.embedded import stored
+from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import TASK_RUN, State, create_run, proposed_state
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
@@ -16,7 +17,7 @@ from gateway.embedded.writes import act, answer, remove
 from schema.states import StateType
 from schema.task_runs import TaskRun, TaskRunCreate, TaskRunPolicyInput, TaskRunUpdate
 
-router = APIRouter(prefix="/task_runs", tags=["task_runs"])
+router = Router(prefix="/task_runs", tags=["task_runs"])
 
 FLOW_RUNS, RUNS, LOGS = TABLES["flow_runs"], TABLES["task_runs"], TABLES["logs"]
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from sqlalchemy import Connection, select
 
 from gateway.embedded import stored
+from gateway.embedded.hot import Router
 from gateway.embedded.parameters import check_defaults, check_template
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
@@ -25,7 +26,7 @@ from gateway.embedded.writes import answer, remove
 from schema.work_pools import WorkPool, WorkPoolCreate, WorkPoolUpdate
 from schema.work_queues import WorkQueue, WorkQueueCreate
 
-router = APIRouter()
+router = Router()
 
 RESERVED = "Work pools starting with 'Prefect' are reserved for internal use"
 

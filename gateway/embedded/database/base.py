@@ -20,12 +20,15 @@ class Database(Protocol):
     """
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        """Run a function that only reads; it sees one state of the database, with all writes acknowledged so far."""
+        """Run a function that only reads; it sees one state of the database, with all writes acknowledged so far.
+
+        It may run more than once.
+        """
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run a function that may write, as if alone: look first, then write. Its exception undoes its own writes only.
 
-        It may run more than once (PostgreSQL), and rows that it reads to change them are read `with_for_update()`.
+        It may run more than once, and rows that it reads to change them are read `with_for_update()`.
         """
 
     async def close(self) -> None:

@@ -1,34 +1,32 @@
-"""SQLite: readers in a few threads, and one writer that commits what has queued up in one go."""
+"""SQLite: short functions run at once, long ones in threads; what has queued up to be written is committed in one go."""
 
 import asyncio
-import queue
 import sqlite3
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, MetaData, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 
 from gateway.embedded.database.base import DatabaseError
+from gateway.embedded.database.session import BUSY_SECONDS, Session, engine_of
 from gateway.embedded.database.version import prepare
 
 T = TypeVar("T")
 
 READERS = 4
 GROUP = 256
-BUSY_MILLISECONDS = 30_000
+"""Writes that one commit takes, at most."""
 
-# WAL: readers never wait for the writer. FULL: a commit is on disk before it is acknowledged.
-PRAGMAS = (
-    f"busy_timeout = {BUSY_MILLISECONDS}",
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    "temp_store = MEMORY",
-    "cache_size = -65536",
-)
+PATIENCE = 0.01
+"""Seconds for which a function may keep the event loop: handing it to a thread costs more than most functions take."""
+
+Acknowledgement = Callable[[], None]
+"""Tells a caller what became of the write."""
 
 
 class _Write:
@@ -36,30 +34,58 @@ class _Write:
 
     def __init__(self, fn: Callable[[Connection], Any]) -> None:
         self.fn = fn
-        self.future: Future[Any] = Future()
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    def run(self, connection: Connection) -> Callable[[], None]:
-        """Run in a savepoint of its own; return what tells the caller once the group is on disk."""
+    def run(self, session: Session) -> Acknowledgement:
+        """Run in a savepoint of its own; return what tells the caller once the group is on disk.
+
+        Raises only what concerns the whole group.
+        """
+        session.execute("SAVEPOINT write")
+        result, failure = None, None
         try:
-            with connection.begin_nested():
-                result = self.fn(connection)
-        except BaseException as error:  # noqa: BLE001 (it belongs to the caller, not to the writer)
+            result = self.fn(session.connection)
+        except BaseException as error:
+            if session.is_late():
+                raise
+            _check(session)
+            session.execute("ROLLBACK TO write")
             failure = error
-            return lambda: self.future.set_exception(failure)
-        return lambda: self.future.set_result(result)
+        else:
+            _check(session)
+        session.execute("RELEASE write")
+        return lambda: self.tell(result, failure)
+
+    def tell(self, result: object, failure: BaseException | None = None) -> None:
+        if self.future.done():
+            return
+        if failure is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(failure)
+
+
+def _check(session: Session) -> None:
+    # A full disk makes SQLite give up the whole transaction, and with it what the neighbours had written.
+    if not session.in_transaction:
+        raise DatabaseError("The SQLite database gave up the transaction: the disk may be full.")
 
 
 class SqliteDatabase:
     """A SQLite file, opened by `open`."""
 
-    def __init__(self, reader: Engine, writer: Engine) -> None:
-        self._reader = reader
+    def __init__(self, writer: Session, reader: Session, readers: list[Session]) -> None:
         self._writer = writer
-        self._readers = ThreadPoolExecutor(READERS, "sqlite-reader")
-        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._reader = reader
+        self._sessions = (writer, reader, *readers)
+        self._idle: SimpleQueue[Session] = SimpleQueue()
+        for session in readers:
+            self._idle.put(session)
+        self._reading = ThreadPoolExecutor(len(readers), "sqlite-reader")
+        self._writing = ThreadPoolExecutor(1, "sqlite-writer")
+        self._waiting: deque[_Write] = deque()
+        self._task: asyncio.Task[None] | None = None
         self._closed = False
-        self._thread = Thread(target=self._write_groups, name="sqlite-writer", daemon=True)
-        self._thread.start()
 
     @classmethod
     async def open(cls, url: URL, metadata: MetaData) -> "SqliteDatabase":
@@ -69,103 +95,115 @@ class SqliteDatabase:
         """
         if url.database in (None, "", ":memory:"):
             raise DatabaseError("The SQLite database must be a file: give sqlite:///prefect-graphql.db, for example.")
-        writer = _engine(url, "BEGIN IMMEDIATE", 1)
         try:
-            await asyncio.to_thread(_create, writer, metadata)
+            return await asyncio.to_thread(cls._open, url, metadata)
         except (DBAPIError, sqlite3.Error) as error:
             reason = getattr(error, "orig", error)
             raise DatabaseError(f"The SQLite database {url.database} can't be opened: {reason}.") from error
-        return cls(_engine(url, "BEGIN", READERS, "query_only = ON"), writer)
+
+    @classmethod
+    def _open(cls, url: URL, metadata: MetaData) -> "SqliteDatabase":
+        engine = engine_of(url)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            prepare(connection, metadata)
+            connection.commit()
+        writer = Session(engine, "BEGIN IMMEDIATE", PATIENCE)
+        reader = Session(engine, "BEGIN", PATIENCE, "query_only = ON")
+        return cls(writer, reader, [Session(engine, "BEGIN", BUSY_SECONDS, "query_only = ON") for _ in range(READERS)])
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, fn)
+        self._reader.hurry(PATIENCE)
+        try:
+            return self._reader.read(fn)
+        except Exception:
+            if not self._reader.is_late():
+                raise
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, fn)
 
     def _read(self, fn: Callable[[Connection], T]) -> T:
-        with self._reader.begin() as connection:
-            return fn(connection)
+        session = self._idle.get()
+        try:
+            return session.read(fn)
+        finally:
+            self._idle.put(session)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         if self._closed:
             raise DatabaseError("The SQLite database is closed.")
         write = _Write(fn)
-        self._queue.put(write)
-        return await asyncio.wrap_future(write.future)
+        self._waiting.append(write)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_groups(), name="sqlite-writer")
+        result: T = await write.future
+        return result
 
     async def close(self) -> None:
         self._closed = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._readers.shutdown()
-        self._reader.dispose()
-        self._writer.dispose()
+        if self._task is not None:
+            await self._task
+        self._writing.shutdown()
+        self._reading.shutdown()
+        for session in self._sessions:
+            session.close()
 
-    def _write_groups(self) -> None:
-        while first := self._queue.get():
-            group, more = [first], True
-            while more and len(group) < GROUP:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    self._queue.put(None)
-                    more = False
-                else:
-                    group.append(following)
-            self._commit([write for write in group if write.future.set_running_or_notify_cancel()])
+    async def _write_groups(self) -> None:
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            try:
+                acknowledgements = await self._commit(group)
+            except Exception as error:  # noqa: BLE001 (every caller of the group must hear of it)
+                self._writer.rollback()
+                failure = _not_written(error)
+                for write in group:
+                    write.tell(None, failure)
+            else:
+                for acknowledge in acknowledgements:
+                    acknowledge()
 
-    def _commit(self, group: list[_Write]) -> None:
-        """Run a group of writes in one transaction and tell each caller only after the commit."""
+    async def _commit(self, group: list[_Write]) -> list[Acknowledgement]:
+        """Run a group of writes in one transaction; return how to tell their callers, once it is on disk.
+
+        The statements run at once and only the disk is waited for in a thread. Where they take too long, or another
+        program is writing, all of it happens in the thread instead.
+        """
+        in_thread = asyncio.get_running_loop().run_in_executor
         try:
-            with self._writer.begin() as connection:
-                acknowledgements = [_run_alive(write, connection) for write in group]
-        except BaseException as error:  # noqa: BLE001 (every caller of the group must hear of it)
-            for write in group:
-                write.future.set_exception(_not_written(error))
-            return
-        for acknowledge in acknowledgements:
-            acknowledge()
+            acknowledgements = self._run_at_once(group)
+        except Exception:
+            if not self._writer.is_late():
+                raise
+            self._writer.rollback()
+            return await in_thread(self._writing, self._run_patiently, group)
+        await in_thread(self._writing, self._writer.commit)
+        return acknowledgements
+
+    def _run_at_once(self, group: list[_Write]) -> list[Acknowledgement]:
+        """Run a group of writes; those that there is no time for leave it and wait again."""
+        self._writer.hurry(PATIENCE)
+        self._writer.begin()
+        acknowledgements: list[Acknowledgement] = []
+        until = monotonic() + PATIENCE
+        for write in group:
+            if monotonic() > until:
+                break
+            self._writer.hurry(PATIENCE)
+            acknowledgements.append(write.run(self._writer))
+        self._waiting.extendleft(reversed(group[len(acknowledgements) :]))
+        del group[len(acknowledgements) :]
+        return acknowledgements
+
+    def _run_patiently(self, group: list[_Write]) -> list[Acknowledgement]:
+        """Run a group of writes and commit them, however long it takes."""
+        with self._writer.patience(BUSY_SECONDS):
+            self._writer.begin()
+            acknowledgements = [write.run(self._writer) for write in group]
+            self._writer.commit()
+        return acknowledgements
 
 
-def _run_alive(write: _Write, connection: Connection) -> Callable[[], None]:
-    acknowledge = write.run(connection)
-    # A full disk makes SQLite give up the whole transaction, and with it what the neighbours had written.
-    if not connection.connection.in_transaction:
-        raise DatabaseError("The SQLite database gave up the transaction: the disk may be full.")
-    return acknowledge
-
-
-def _not_written(error: BaseException) -> DatabaseError:
+def _not_written(error: Exception) -> DatabaseError:
     if isinstance(error, DatabaseError):
         return error
     reason = getattr(error, "orig", None) or error
     return DatabaseError(f"The SQLite database could not be written: {reason}.")
-
-
-def _create(engine: Engine, metadata: MetaData) -> None:
-    with engine.begin() as connection:
-        prepare(connection, metadata)
-
-
-def _engine(url: URL, begin: str, connections: int, *pragmas: str) -> Engine:
-    """Make an engine that begins transactions itself: pysqlite would begin them late, and not for a SELECT."""
-    engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"),
-        poolclass=QueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        pool_reset_on_return=None,
-        connect_args={"cached_statements": 512, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
-        for pragma in (*PRAGMAS, *pragmas):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

@@ -194,6 +194,51 @@ async def test_a_write_waits_for_another_program_that_is_writing(sqlite: Databas
     assert await sqlite.read(names) == {"theirs", "ours"}
 
 
+def count_far(connection: Connection) -> int:
+    """Count for half a second or so, within SQLite."""
+    counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n"
+    count: int = connection.exec_driver_sql(counted).scalar_one()
+    return count
+
+
+async def test_a_long_read_keeps_nobody_waiting(sqlite: Database) -> None:
+    long = asyncio.ensure_future(sqlite.read(count_far))
+    await sqlite.write(lambda connection: add(connection, "short"))
+    assert await sqlite.read(names) == {"short"}
+    assert not long.done()
+    assert await long == 3_000_000
+
+
+async def test_a_long_write_keeps_no_reader_waiting_and_happens_once(sqlite: Database) -> None:
+    def write(connection: Connection, name: str) -> None:
+        add(connection, name)
+        if name == "1":
+            count_far(connection)
+
+    writes = [
+        asyncio.ensure_future(sqlite.write(lambda connection, name=str(name): write(connection, name)))
+        for name in range(3)
+    ]
+    await asyncio.sleep(0)
+    assert await sqlite.read(names) == set()
+    assert not any(write.done() for write in writes)
+    await asyncio.gather(*writes)
+    assert await sqlite.read(lambda connection: sorted(connection.scalars(select(THINGS.c.name)))) == ["0", "1", "2"]
+
+
+async def test_a_long_write_that_fails_is_undone_and_its_neighbours_stay(sqlite: Database) -> None:
+    def fail(connection: Connection) -> None:
+        add(connection, "undone")
+        count_far(connection)
+        raise ZeroDivisionError
+
+    failing = asyncio.ensure_future(sqlite.write(fail))
+    await asyncio.gather(*(sqlite.write(lambda connection, name=name: add(connection, name)) for name in ("a", "b")))
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    assert await sqlite.read(names) == {"a", "b"}
+
+
 WRITER = """
 import asyncio, os, sys
 from gateway.embedded.database import open_database
