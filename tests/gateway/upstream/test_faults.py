@@ -203,7 +203,8 @@ async def test_a_read_outlives_a_passing_fault(connect: Connect, step: Step) -> 
 
 
 async def test_a_connection_that_was_closed_while_idle_costs_no_error(connect: Connect) -> None:
-    async with scripted(closing(answer([]))) as server, connect(server.url, retries=0) as upstream:
+    # One repetition: the news of the close may not have come when the next request is sent.
+    async with scripted(closing(answer([]))) as server, connect(server.url, retries=1) as upstream:
         for _ in range(3):
             await session(upstream).read(*FILTER)
             await server.requests[-1].writer.wait_closed()
