@@ -27,17 +27,30 @@ class Coding(NamedTuple):
 
 
 class Codings(NamedTuple):
-    """The codings for small and for other answers."""
+    """The codings that a client wants for small and for other answers."""
 
     small: Coding
     other: Coding
 
-    async def encode(self, content: bytes) -> tuple[Coding, bytes]:
+
+class Encoder:
+    """Compresses answers. One that several requests share, the same object, is compressed once for all of them."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[bytes, bytes]] = {}
+
+    async def encode(self, content: bytes, wanted: Codings) -> tuple[Coding, bytes]:
         """Return the coding of an answer and its bytes."""
-        coding = self.small if len(content) < SMALL else self.other
-        if len(content) < _LONG or coding is IDENTITY:
-            return coding, coding.compress(content)
-        return coding, await asyncio.to_thread(coding.compress, content)
+        coding = wanted.small if len(content) < SMALL else wanted.other
+        if coding is IDENTITY:
+            return coding, content
+        if len(content) >= _LONG:
+            return coding, await asyncio.to_thread(coding.compress, content)
+        plain, packed = self._latest.get(coding.name, (b"", b""))
+        if plain is not content:
+            packed = coding.compress(content)
+            self._latest[coding.name] = content, packed
+        return coding, packed
 
 
 def _zstd(content: bytes) -> bytes:

@@ -8,7 +8,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.execution import Answer, Execution, GraphQLRequest
-from gateway.http.encoding import IDENTITY, Codings, codings
+from gateway.http.encoding import IDENTITY, Codings, Encoder, codings
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
 from gateway.http.reading import Disconnected, Headers, Parameters, from_body, from_url, has_query
 from gateway.http.refusal import Refusal
@@ -38,6 +38,7 @@ class GraphQLEndpoint:
         self._execution = execution
         self._settings = settings
         self._page = page
+        self._encoder = Encoder()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,7 +71,12 @@ class GraphQLEndpoint:
             parameters = from_url(scope)
         request = _request(headers, parameters, deadline, read_only=method != "POST")
         answer = await _while_connected(self._execution.run(request), receive)
-        await _send_answer(send, media, wanted, answer)
+        coding, content = await self._encoder.encode(answer.content(), wanted)
+        status = 200 if media == JSON and answer.well_formed else answer.status
+        added = {} if coding is IDENTITY else {"content-encoding": coding.name}
+        if status == 405:
+            added["allow"] = "POST"
+        await _send(send, status, _TYPED[media], content, added)
 
 
 def _wants_page(scope: Scope, headers: Headers) -> bool:
@@ -122,15 +128,6 @@ async def _cancel_when_disconnected(request: "asyncio.Task[Any]", receive: Recei
     while (await receive())["type"] != "http.disconnect":
         pass
     request.cancel()
-
-
-async def _send_answer(send: Send, media: str, wanted: Codings, answer: Answer) -> None:
-    status = 200 if media == JSON and answer.well_formed else answer.status
-    coding, content = await wanted.encode(answer.content())
-    headers = {} if coding is IDENTITY else {"content-encoding": coding.name}
-    if status == 405:
-        headers["allow"] = "POST"
-    await _send(send, status, _TYPED[media], content, headers)
 
 
 async def _send(send: Send, status: int, fixed: Raw, content: bytes, headers: Mapping[str, str]) -> None:

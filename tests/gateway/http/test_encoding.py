@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.encoding import CODINGS, SMALL, codings
+from gateway.http.encoding import CODINGS, SMALL, Codings, Encoder, codings
 from gateway.http.endpoint import GraphQLEndpoint
 from gateway.settings import Settings
 from tests.gateway import toy
@@ -76,6 +76,16 @@ def test_who_takes_nothing_of_ours(accept: str) -> None:
 @given(st.sampled_from(CODINGS), st.binary(max_size=3_000).flatmap(lambda part: st.integers(0, 50).map(part.__mul__)))
 def test_every_coding_can_be_undone(coding: Any, content: bytes) -> None:
     assert DECODE[coding.name](coding.compress(content)) == content
+
+
+async def test_an_answer_that_requests_share_is_compressed_once() -> None:
+    encoder = Encoder()
+    shared, other = b"shared " * 1_000, b"another" * 1_000
+    first, second, third = [
+        (await encoder.encode(content, Codings(CODINGS[0], CODINGS[0])))[1] for content in (shared, shared, other)
+    ]
+    assert first is second
+    assert (zstandard.decompress(second), zstandard.decompress(third)) == (shared, other)
 
 
 def upstream(size: int) -> toy.Upstream:
