@@ -28,7 +28,6 @@ from tests.bench.stand import Cores, Stand, open_stand
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
 console = Console(width=None if sys.stdout.isatty() else 140)
 ALL = ",".join([*(operation.name for operation in MAIN), *SECTIONS])
-RESULTS = Path(__file__).parent / "results.json"
 
 
 @app.command()
@@ -54,7 +53,7 @@ def run(
 
 @app.command()
 def report(
-    results: Annotated[Path, typer.Argument(help="The results that it is made of.")] = RESULTS,
+    results: Annotated[Path, typer.Argument(help="The results that it is made of.")] = reports.RESULTS,
 ) -> None:
     """Make README's table and chart."""
     reports.write(Results.load(results))

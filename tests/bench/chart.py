@@ -30,7 +30,7 @@ def chart(results: Results) -> str:
     for operation in MAIN:
         rates = _rates(results, operation.name)
         if operation.name in QUERIES and rates:
-            panels.append(_panel(f"{operation.title}, requests/s", rates, top))
+            panels.append(_panel(f"({operation.name}) {operation.title}, requests/s", rates, top))
             top += HEAD + len(rates) * (BAR + GAP) + GAP
     title = "Requests a second of each gateway"
     return (

@@ -117,9 +117,8 @@ def measure(stand: Stand, cell: Cell, turn: int, seconds: float) -> Sample:
     """Warm a cell up, then measure it, for longer where it is so slow that it would end few requests."""
     pid = stand.pids[cell.gateway.name]
     warm = _post(stand, cell, min(1.0, seconds))
-    if warm.requests:
-        needed = ENOUGH * cell.connections * warm.seconds / warm.requests
-        seconds = min(max(seconds, needed), max(seconds, LONGEST))
+    needed = ENOUGH * cell.connections * warm.seconds / max(warm.requests, 1)
+    seconds = min(max(seconds, needed), max(seconds, LONGEST))
     settle(pid)
     calls, before = stand.calls(), usage(pid)
     seen = _post(stand, cell, seconds)

@@ -71,14 +71,14 @@ MAIN: tuple[Operation, ...] = (
     Query("b", "20 flows, 5 runs of each, 5 task runs of each", "flows", _NESTED),
     Query("c", "1 run with flow and deployment", "flow_runs", _run(1)),
     Query("d", "1,000 runs of 12 fields", "flow_runs", Level(TWELVE, first=1_000)),
-    Query("d1", "as d, one request at a time, so that nothing is shared", "flow_runs", Level(TWELVE, first=1_000)),
-    Query("e", "as a, another page in each request", "flow_runs", _run(PAGE), pages=PAGES),
+    Query("d1", "as (d), one request at a time, so that nothing is shared", "flow_runs", Level(TWELVE, first=1_000)),
+    Query("e", "as (a), another page in each request, so that nothing is shared", "flow_runs", _run(PAGE), pages=PAGES),
     Mutation("f", "a mutation"),
     Query("g", "50 runs with flow and a forbidden relation", "flow_runs", _FORBIDDEN),
 )
 
 ROWS = tuple(
-    Query(f"rows {first}", f"{first:,} runs of 12 fields", "flow_runs", Level(TWELVE, first=first))
+    Query(f"rows {first}", f"{first:,}", "flow_runs", Level(TWELVE, first=first))
     for first in (1, 10, 100, 1_000, MOST_ROWS)
 )
 
@@ -99,10 +99,7 @@ def _deep(depth: int) -> Level:
     return level
 
 
-DEPTH = tuple(
-    Query(f"depth {depth}", f"{depth} levels of relations over 50 task runs", "task_runs", _deep(depth))
-    for depth in range(1, len(_DEEPER) + 1)
-)
+DEPTH = tuple(Query(f"depth {depth}", f"{depth}", "task_runs", _deep(depth)) for depth in range(1, len(_DEEPER) + 1))
 OPERATIONS = {operation.name: operation for operation in (*MAIN, *ROWS, *DEPTH)}
 
 

@@ -14,6 +14,8 @@ from tests.bench.queries import MAIN
 from tests.bench.results import Results
 
 README = ROOT / "README.md"
+RESULTS = Path(__file__).parent / "results.json"
+DETAILS = RESULTS.with_suffix(".md")
 CHART = ROOT / "deploy" / "readme" / "speed.svg"
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 
@@ -31,10 +33,17 @@ def show(results: Results, console: Console) -> None:
         console.print(f"† {cell}: {problem}", highlight=False, markup=False)
 
 
-def write(results: Results, readme: Path = README, picture: Path = CHART) -> None:
-    """Put the table and the chart into the README."""
+def write(results: Results, readme: Path = README, picture: Path = CHART, details: Path = DETAILS) -> None:
+    """Put the table and the chart into the README, and all tables beside the results."""
     picture.write_text(chart(results))
+    details.write_text(all_tables(results), "utf-8")
     readme.write_text(filled(readme.read_text("utf-8"), results), "utf-8")
+
+
+def all_tables(results: Results) -> str:
+    """Write every table as Markdown."""
+    parts = [f"## {table.title}\n\n{tables.markdown(table)}\n" for table in tables.every(results)]
+    return "\n".join(["# What `make bench` measured\n", f"{_circumstances(results)} {_HEADS}\n", *parts])
 
 
 def filled(text: str, results: Results) -> str:
@@ -46,25 +55,34 @@ def filled(text: str, results: Results) -> str:
 
 
 def _section(results: Results) -> str:
+    latency = tables.under(results, MAIN[0])
     parts = [tables.markdown(tables.overview(results)), _notes(results)]
-    further = (tables.query(results, MAIN[0]), *tables.plain(results))
-    parts += [f"{table.title}:\n\n{tables.markdown(table)}" for table in further if table.rows]
+    if latency.rows:
+        parts += [f"Latency, memory and upstream calls a request under {latency.title}:", tables.markdown(latency)]
     return "\n\n".join(parts)
 
 
 def _notes(results: Results) -> str:
+    brackets = "In brackets: how many times the processor time that a request takes here."
+    return " ".join([_circumstances(results), brackets, *_wrong(results)])
+
+
+_HEADS = "CPU, calls: of a request. Ours: how many times it is better, by the median of the rounds' ratios."
+
+
+def _circumstances(results: Results) -> str:
     about = results.about
-    notes = (
-        f"Medians of {about['rounds']} rounds, {about['date']}, {about['cores']} cores ({about['processor']}), Python "
-        f"{about['python']}; one core for the gateway, 32 connections. In brackets: how many times the processor time that "
-        "a request takes here."
+    return (
+        f"Medians of {about['rounds']} rounds, {about['date']}, {about['cores']} cores ({about['processor']}), "
+        f"Python {about['python']}; one core for the gateway, 32 connections."
     )
-    if not results.wrong:
-        return notes
-    return f"{notes} † Wrong: {'; '.join(_short(cell) for cell in results.wrong)}."
 
 
-def _short(cell: str) -> str:
-    gateway, operation = cell.split()
-    reason = "loses mutations that come at the same time" if operation == "f" else "gives rows of other runs"
-    return f"{GATEWAYS[gateway].title} {reason} ({operation})"
+def _wrong(results: Results) -> list[str]:
+    """Say which peers answered wrongly, and where."""
+    found: dict[str, list[str]] = {}
+    for cell in results.wrong:
+        gateway, operation = cell.split()
+        reason = "loses mutations that come at the same time" if operation == "f" else "answers with rows of others"
+        found.setdefault(f"{GATEWAYS[gateway].title} {reason}", []).append(operation)
+    return [f"† {what} ({', '.join(operations)})." for what, operations in found.items()]

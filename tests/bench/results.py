@@ -98,9 +98,9 @@ class Results:
     def _ratios(
         self, one: tuple[str, str], other: tuple[str, str], figure: Callable[[Sample], float]
     ) -> Iterator[float]:
-        others = {sample["round"]: sample for sample in self.of(*other)}
+        others = {sample["round"]: sample for sample in self.of(*other) if sample["requests"]}
         for sample in self.of(*one):
-            if sample["round"] in others and (below := figure(others[sample["round"]])):
+            if sample["requests"] and sample["round"] in others and (below := figure(others[sample["round"]])):
                 yield figure(sample) / below
 
     def document_ratio(self) -> float | None:

@@ -41,8 +41,8 @@ def every(results: Results) -> Iterator[Table]:
 def plain(results: Results) -> tuple[Table, ...]:
     """Make the tables of our gateway alone."""
     return (
-        growth(results, "Growth over rows, one request at a time", RAISED.name, ROWS),
-        growth(results, "Growth over depth, one request at a time", OURS, DEPTH),
+        growth(results, "Runs of 12 fields, one request at a time", "rows", RAISED.name, ROWS),
+        growth(results, "Relations below 50 task runs, one request at a time", "levels", OURS, DEPTH),
         others(results),
     )
 
@@ -69,14 +69,14 @@ def _figures(figures: Figures) -> tuple[str, ...]:
     return (*map(number, shown), str(figures.failed) if figures.failed else NOTHING)
 
 
-def growth(results: Results, title: str, gateway: str, operations: Iterable[Operation]) -> Table:
+def growth(results: Results, title: str, what: str, gateway: str, operations: Iterable[Operation]) -> Table:
     """Tell how time grows."""
     rows = [
         (operation.title, number(figures.p50), number(figures.cpu), number(figures.calls))
         for operation in operations
         if (figures := results.figures(gateway, operation.name))
     ]
-    return Table(title, ("query", "p50 ms", "CPU ms", "calls"), rows)
+    return Table(title, (what, "p50 ms", "CPU ms", "calls"), rows)
 
 
 def others(results: Results) -> Table:
@@ -111,8 +111,16 @@ def overview(results: Results) -> Table:
     for operation in MAIN:
         cells = [_cell(results, name, operation) for name in shown]
         if any(cells):
-            rows.append((operation.title, *cells))
+            rows.append((f"({operation.name}) {operation.title}", *cells))
     return Table("", ("requests/s (CPU)", *(GATEWAYS[name].title for name in shown)), rows)
+
+
+def under(results: Results, operation: Operation) -> Table:
+    """Compare latency, memory and upstream calls of all gateways on a query."""
+    full = query(results, operation)
+    shown = [index for index, head in enumerate(full.heads) if head in ("gateway", "p50 ms", "p99 ms", "MiB", "calls")]
+    heads = tuple(full.heads[index] for index in shown)
+    return Table(full.title, heads, [tuple(row[index] for index in shown) for row in full.rows])
 
 
 def _cell(results: Results, gateway: str, operation: Operation) -> str:
@@ -122,7 +130,8 @@ def _cell(results: Results, gateway: str, operation: Operation) -> str:
     wrong = WRONG if f"{gateway} {operation.name}" in results.wrong else NOTHING
     if gateway == OURS:
         return f"**{number(figures.rate)}**"
-    return f"{number(figures.rate)} ({times(results.faster(gateway, operation.name, OURS)[1])}){wrong}"
+    cheaper = results.faster(gateway, operation.name, OURS)[1]
+    return f"{number(figures.rate)}{f' ({times(cheaper)})' if cheaper else NOTHING}{wrong}"
 
 
 def markdown(table: Table) -> str:
