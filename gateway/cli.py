@@ -72,7 +72,8 @@ def serve_gateway(
     if demo and settings.workers > 1:
         fail("--demo fills from one process: run `prefect-graphql demo` first, then serve with --workers.", USAGE)
     fill = partial(fill_new, seed=seed) if demo else None
-    serve(settings, partial(create_app, fill=fill, writes=Writes.of_workers()), graphql=True)
+    writes = Writes.of_workers() if settings.workers > 1 else None
+    serve(settings, partial(create_app, fill=fill, writes=writes), graphql=True)
 
 
 @app.command()
