@@ -92,11 +92,9 @@ class Execution:
             return failed(error)
         if operation.operation is not OperationType.QUERY:
             return await self._to_its_end(self._execute(document, operation, request))
-        if request.trace:
+        key = None if request.trace else _key(request)
+        if key is None:
             return await self._execute(document, operation, request)
-        # Those who ask in the same second share its deadline too.
-        variables = msgspec.json.encode(request.variables)
-        key = (request.authorization, request.query, request.operation_name, variables, int(request.deadline))
         answer, _ = await self._flights.join(
             key, request.deadline, lambda _flight: self._execute(document, operation, request)
         )
@@ -163,6 +161,16 @@ class Execution:
         self._mutations.add(task)
         task.add_done_callback(self._mutations.discard)
         return await asyncio.shield(task)
+
+
+def _key(request: GraphQLRequest) -> Hashable:
+    """Return what identical queries have in common; None for one whose variables JSON cannot hold."""
+    try:
+        variables = msgspec.json.encode(request.variables)
+    except (ValueError, OverflowError):  # half a surrogate pair, a number beyond 64 bits
+        return None
+    # Those who ask in the same second may share its deadline too.
+    return (request.authorization, request.query, request.operation_name, variables, int(request.deadline))
 
 
 class ReadOnly(BadUserInput):

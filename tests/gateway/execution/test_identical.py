@@ -140,3 +140,10 @@ async def test_the_last_who_leaves_ends_it() -> None:
     transport.go.set()
     await settle()
     assert names(await execution.run(request())) == ["2 after 0"]
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70], ids=["half a surrogate pair", "a number beyond 64 bits"])
+async def test_variables_that_json_cannot_hold_are_answered(value: Any) -> None:
+    transport, execution = gateway()
+    transport.go.set()
+    assert names(await execution.run(request(variables={"unused": value}))) == ["1 after 0"]
