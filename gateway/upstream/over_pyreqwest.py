@@ -88,7 +88,8 @@ def _proxy(root: Url) -> str | None:
     if proxy_bypass(root.authority):
         return None
     proxies = getproxies()
-    return proxies.get(root.scheme) or proxies.get("all")
+    proxy = proxies.get(root.scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 @cache

@@ -210,10 +210,12 @@ async def test_a_certificate_that_proves_nothing(transport: Open, authority: tru
         assert server.requests == []
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_a_proxy_of_the_environment(transport: Open, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("name", "scheme"), [("HTTP_PROXY", "http://"), ("http_proxy", ""), ("ALL_PROXY", "http://")])
+async def test_a_proxy_of_the_environment(
+    transport: Open, monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
+) -> None:
     async with scripted(answer([])) as proxy:
-        monkeypatch.setenv(name, proxy.url.removesuffix("/api"))
+        monkeypatch.setenv(name, scheme + proxy.url.removeprefix("http://").removesuffix("/api"))
         opened = transport("http://prefect.test/api", 60)
         assert (await opened.send("GET", "/flows/1", None, {}))[0] == 200
         await opened.aclose()
