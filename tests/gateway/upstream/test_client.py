@@ -67,11 +67,25 @@ async def test_cookies_of_one_caller_do_not_reach_another(connect: Connect) -> N
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
 
 
-@pytest.mark.parametrize("path", ["/flows/name/..", "/flows/name/%2e%2E", "/flows/./x?a=b"])
+@pytest.mark.parametrize("path", ["/flows/name/..", "/flows/name/%2e%2E", "/flows/./x?a=b", "/flows/name/a\\..\\b"])
 async def test_a_name_cannot_change_the_address(connect: Connect, path: str) -> None:
     async with scripted(answer([])) as server, connect(server.url) as upstream:
         with pytest.raises(BadUserInput):
             await session(upstream).read("GET", path)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("path", ["/flows/name/a.b", "/flows/name/...", "/flows/name/a%2e%2e", "/flows/1?x=/../y"])
+async def test_a_name_may_hold_dots(connect: Connect, path: str) -> None:
+    async with scripted(answer([])) as server, connect(server.url) as upstream:
+        assert await session(upstream).read("GET", path) == []
+        assert server.requests[0].target.startswith("/api/flows/")
+
+
+async def test_a_credential_beyond_ascii_is_none(connect: Connect) -> None:
+    async with scripted(answer([])) as server, connect(server.url) as upstream:
+        with pytest.raises(BadUserInput, match="Authorization"):
+            await session(upstream, "Bearer \xe4").read("GET", "/flows/1")
         assert server.requests == []
 
 
