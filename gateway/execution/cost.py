@@ -34,6 +34,7 @@ from graphql import (
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from gateway.execution.limits import beyond
+from gateway.execution.variables import variables_of
 from gateway.settings import Settings
 from resolvers.errors import BadUserInput
 
@@ -57,6 +58,7 @@ class Cost:
         self._schema = schema
         self._settings = settings
         self._introspection = _introspection_sizes(schema)
+        self._known: LRUCache[int, tuple[OperationDefinitionNode, set[str]]] = LRUCache(MOST_KNOWN)
         self._checked: LRUCache[tuple[Any, ...], OperationDefinitionNode] = LRUCache(MOST_KNOWN)
 
     def check(
@@ -69,11 +71,21 @@ class Cost:
 
         The operation is valid and within `check_limits`; `variables` are coerced.
         """
-        sizes = (id(operation), *((name, _size(value)) for name, value in variables.items()))
-        if sizes in self._checked:
-            return
-        self._check(operation, fragments, variables)
-        self._checked[sizes] = operation
+        deciding = self._deciding(operation, fragments)
+        sizes = (id(operation), *((name, _size(name, value, deciding)) for name, value in variables.items()))
+        if sizes not in self._checked:
+            self._check(operation, fragments, variables)
+            self._checked[sizes] = operation
+
+    def _deciding(
+        self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+    ) -> set[str]:
+        """Name the variables whose value decides the number of rows, beside the lists."""
+        known = self._known.get(id(operation))
+        if known is None:
+            names = variables_of([operation, *fragments.values()], {"first", "if"})
+            known = self._known[id(operation)] = (operation, names)
+        return known[1]
 
     def _check(
         self,
@@ -90,11 +102,11 @@ class Cost:
             raise beyond("rows", rows, self._settings.max_rows)
 
 
-def _size(value: Any) -> Any:
+def _size(name: str, value: Any, deciding: set[str]) -> Any:
     """Return what of a variable's value the number of rows can depend on."""
     if isinstance(value, list | tuple):
         return (len(value),)
-    return value if isinstance(value, int) else None
+    return value if name in deciding else None
 
 
 class _Walk:

@@ -1,6 +1,6 @@
 """The arguments of a field, as its resolver would get them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
@@ -11,6 +11,7 @@ from strawberry.types.arguments import convert_arguments
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.shapes import definition_of
 from gateway.execution.compiled.steps import Run
+from gateway.execution.variables import children
 from resolvers.collection import Row
 
 Check = Callable[[Row, Run], Any]
@@ -52,14 +53,3 @@ def _has_variable(node: Node) -> bool:
     if isinstance(node, VariableNode):
         return True
     return any(map(_has_variable, children(node)))
-
-
-def children(node: Node) -> Sequence[Node]:
-    parts: list[Node] = []
-    for key in node.keys:
-        value = getattr(node, key, None)
-        if isinstance(value, Node):
-            parts.append(value)
-        elif isinstance(value, list | tuple):
-            parts += value
-    return parts

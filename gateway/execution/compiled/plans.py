@@ -12,20 +12,18 @@ from graphql import (
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
-    Node,
     OperationDefinitionNode,
     OperationType,
-    VariableNode,
 )
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 
-from gateway.execution.compiled.arguments import children
 from gateway.execution.compiled.compiler import Compiler, Operation
 from gateway.execution.compiled.irregular import Irregular, Unsupported
 from gateway.execution.compiled.plan import Outcome, Plan
 from gateway.execution.compiled.shapes import Structs
 from gateway.execution.recorded import Stopped
+from gateway.execution.variables import variables_of
 from resolvers.context import Context
 
 MOST_OPERATIONS = 1_000
@@ -116,16 +114,7 @@ class Plans:
         # By identity: a document is kept with its text, and what is known here keeps its operation from being freed.
         known = self._known.get(id(operation))
         if known is None:
-            names = set().union(*map(_conditions, [operation, *fragments.values()]))
+            names = variables_of([operation, *fragments.values()], {"if"})
             known = Known(operation, tuple(sorted(names)), LRUCache(MOST_PLANS_OF_ONE))
             self._known[id(operation)] = known
         return known
-
-
-def _conditions(node: Node) -> set[str]:
-    """Name the variables of @skip and @include under a node."""
-    names: set[str] = set()
-    for directive in getattr(node, "directives", None) or ():
-        if directive.name.value in {"skip", "include"}:
-            names |= {each.value.name.value for each in directive.arguments if isinstance(each.value, VariableNode)}
-    return names.union(*map(_conditions, children(node)))
