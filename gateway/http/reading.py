@@ -1,9 +1,10 @@
 """HTTP requests to GraphQL's parameters, each checked: by GET in the URL, by POST in a JSON body."""
 
 import asyncio
-from collections.abc import Mapping
+import types
+from collections.abc import Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -67,8 +68,7 @@ async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline:
     """Read the parameters of a POST of at most `limit` bytes; raises Refusal, and Disconnected when the client leaves."""
     _check_media(headers)
     try:
-        async with asyncio.timeout_at(deadline):
-            content = await _body(headers, receive, limit)
+        content = await _by(deadline, _body(headers, receive, limit))
     except TimeoutError as error:
         raise Refusal(
             408, "The request's body did not arrive in time (PREFECT_GRAPHQL_DEADLINE).", connection="close"
@@ -125,6 +125,34 @@ async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
             raise _too_large(limit)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+async def _by(deadline: float, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Return the result of work that must be done by the deadline; raises TimeoutError.
+
+    A clock costs a tenth of what a request costs here, and nearly every body is there at once: it starts where one waits.
+    """
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        return cast("bytes", done.value)
+    async with asyncio.timeout_at(deadline):
+        return await _continued(work, awaited)
+
+
+@types.coroutine
+def _continued(work: Coroutine[Any, Any, bytes], awaited: Any) -> Generator[Any, Any, bytes]:
+    """Await work that was begun and waits, as `yield from` would have."""
+    try:
+        while True:
+            try:
+                sent = yield awaited
+            except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the work's
+                awaited = work.throw(thrown)
+            else:
+                awaited = work.send(sent)
+    except StopIteration as done:
+        return cast("bytes", done.value)
 
 
 def _too_large(limit: int) -> Refusal:

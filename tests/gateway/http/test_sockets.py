@@ -70,6 +70,18 @@ async def test_ten_mebibytes_without_a_length() -> None:
     assert after.json() == {"data": {"echo": ""}}
 
 
+async def test_a_body_that_comes_late_and_in_parts() -> None:
+    body = orjson.dumps({"query": "{ echo }"})
+    async with served(toy.upstream(), post(f"Content-Length: {len(body)}", "Expect: 100-continue")) as (reader, writer):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        for byte in body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(20) == b'{"data":{"echo":""}}'
+
+
 async def test_a_client_that_leaves_cancels_its_query(waiting: toy.Upstream) -> None:
     body = orjson.dumps(QUERY)
     async with served(waiting, post(f"Content-Length: {len(body)}", body=body)) as (_, writer):
