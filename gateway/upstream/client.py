@@ -19,6 +19,7 @@ from gateway.upstream.sharing import Flight, Flights
 from gateway.upstream.transport import Transport, TransportFault, Unsent
 from gateway.upstream.writes import Writes
 from resolvers.errors import BadUserInput, UpstreamError
+from resolvers.shared import shared
 
 _READY_TIMEOUT = 2.0
 
@@ -122,8 +123,15 @@ class Upstream:
         if call.authorization is not None:
             headers["authorization"] = call.authorization
         # No X-PREFECT-API-VERSION: a server takes its absence for its own version and refuses what is older.
-        async with self._bounds[call.collection]:
-            return Answer(*await self._transport.send(call.method, call.path, call.body, headers))
+        bound = self._bounds[call.collection]
+        if self._transport.ends_cancelled:
+            async with bound:
+                return Answer(*await self._transport.send(call.method, call.path, call.body, headers))
+        await bound.acquire()
+        # One that cannot be ended counts until it ends by itself.
+        work = asyncio.create_task(self._transport.send(call.method, call.path, call.body, headers))
+        work.add_done_callback(lambda _: bound.release())
+        return Answer(*await shared(work))
 
 
 class Session:

@@ -39,6 +39,7 @@ class CsrfTransport:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.ends_cancelled = transport.ends_cancelled
         self._client = str(uuid4())
         self._token: str | None = None
         self._renewal = asyncio.Lock()

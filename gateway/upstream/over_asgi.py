@@ -18,6 +18,8 @@ class AsgiTransport:
     What it raises is logged: a 500, or an answer that broke off.
     """
 
+    ends_cancelled = True
+
     def __init__(self, app: ASGIApp, prefix: str = "") -> None:
         self._app = app
         self._prefix = prefix

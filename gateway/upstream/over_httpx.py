@@ -12,6 +12,8 @@ from gateway.upstream.transport import CONNECT_TIMEOUT, IDLE, MAX_IDLE, BrokenOf
 class HttpxTransport:
     """A transport over an `httpx.AsyncClient`; `root` is the URL of the API's root."""
 
+    ends_cancelled = True
+
     def __init__(self, root: str) -> None:
         self._root = root
         self._headers = fixed_headers(root)

@@ -47,6 +47,8 @@ class PyreqwestTransport:
     Raises ValueError where pyreqwest cannot work: it refuses the URL, or finds no certificates of authorities.
     """
 
+    ends_cancelled = False
+
     def __init__(self, root: str, longest: float) -> None:
         self._root = root
         self._client = _client(root, longest)

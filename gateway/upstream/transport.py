@@ -39,13 +39,18 @@ class BrokenOff(TransportFault):
 
 
 class Transport(Protocol):
-    """Sends one request and returns the whole answer; the time it may take is the caller's business."""
+    """Sends one request and returns the whole answer; the time it may take is the caller's business.
+
+    `ends_cancelled` tells whether a call that is cancelled ends, its connection dropped.
+    """
+
+    ends_cancelled: bool
 
     async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         """Return status, headers (`content-type` and `retry-after` at least) and the decoded bytes of the body.
 
         `path` is relative to the API's root, with its query string. `headers` are ASCII, their names in lower case.
-        Redirects are not followed, cookies not kept. Cancelling it drops its connection. Raises a `TransportFault`.
+        Redirects are not followed, cookies not kept. Raises a `TransportFault`.
         """
 
     async def aclose(self) -> None:

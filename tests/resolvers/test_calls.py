@@ -353,6 +353,8 @@ async def test_more_ids_than_a_page_are_two_calls_and_keep_their_order(place: Pl
 class WithoutUi:
     """A server without the private routes that count for many at once."""
 
+    ends_cancelled = True
+
     inner: Transport
 
     async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:

@@ -22,6 +22,8 @@ QUERY = "query Q($n: Int = 2) { flows(first: $n) { nodes { name } } }"
 class Counting:
     """A transport that answers once it may: flows are named after the number of calls before, and of writes."""
 
+    ends_cancelled = True
+
     def __init__(self) -> None:
         self.go = asyncio.Event()
         self.calls = 0

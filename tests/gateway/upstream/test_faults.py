@@ -12,6 +12,7 @@ from resolvers.errors import UpstreamError
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.scripted import (
     Step,
+    after,
     answer,
     closing,
     cut,
@@ -146,6 +147,27 @@ async def test_queueing_counts_towards_the_deadline(connect: Connect) -> None:
         assert told(failure.value)[0] == "UPSTREAM_TIMEOUT"
         assert len(server.requests) == 1
         first.cancel()
+
+
+async def test_a_call_that_nobody_waits_for_counts_until_it_ends(
+    connect: Connect, request: pytest.FixtureRequest
+) -> None:
+    """Over httpx it ends at once, over pyreqwest when it is answered or has lasted the longest."""
+    go = asyncio.Event()
+    async with (
+        scripted(after(go, answer([1])), answer([2])) as server,
+        connect(server.url, max_concurrency=1) as upstream,
+    ):
+        first = asyncio.create_task(session(upstream).read("GET", "/flows/1"))
+        await server.until(1)
+        first.cancel()
+        await asyncio.wait([first])
+        second = asyncio.create_task(session(upstream).read("GET", "/flows/2"))
+        if request.node.callspec.params["transport"] == "pyreqwest":
+            await asyncio.sleep(0.1)
+            assert len(server.requests) == 1
+            go.set()
+        assert await asyncio.wait_for(second, 5) == [2]
 
 
 @pytest.mark.parametrize("verb", ["read", "write"])

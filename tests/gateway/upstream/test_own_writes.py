@@ -20,6 +20,8 @@ CALLERS = ("Bearer a", "Bearer b")
 class Database:
     """A server's state, a number that every write makes greater; each call takes two turns, to be done and to be answered."""
 
+    ends_cancelled = True
+
     def __init__(self, random: Random) -> None:
         self.version = 0
         self.turns: list[asyncio.Future[None]] = []

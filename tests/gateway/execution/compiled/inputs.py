@@ -25,7 +25,7 @@ from tests.gateway.stack import SCHEMA
 Way = tuple[str, ...]
 """The names from a root field down to a value: `("flows", "filter", "flows", "id", "any")`."""
 
-INTS = {"first": [0, 1, 1, 2, 2, 3, 3, 4, 7], "offset": [0, 1, 2, 5]}
+INTS = {"first": [0, 1, 2, 3, 3, 5, 7, 12], "offset": [0, 1, 2, 5]}
 ODD: dict[str, list[Any]] = {
     "first": [-1, 1_000, 1_001, 2**31 - 1],
     "offset": [-1, 40, 2**31 - 1],
@@ -39,7 +39,7 @@ NAMES = {graphql_name(name): name for name in BY_NAME} | {
 """The collections by the names of their root fields."""
 FORMS = [str.upper, lambda id_: id_.replace("-", ""), lambda id_: f"{{{id_}}}", lambda id_: f"urn:uuid:{id_}"]
 BAD_IDS: list[Any] = ["", "nonsense", 5, str(UUID(int=0))[:-1], "😀"]
-WRONG: list[Any] = [[], {}, "nonsense", 1.5, True, 2**40, [None], None]
+WRONG: list[Any] = [[], {}, "nonsense", 1.5, True, 2**40, 2**70, [None], None]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Inputs:
             drawn[variable.name] = (
                 self._rng.choice(WRONG) if self.chance(0.01) else self.sample(variable.kind, variable.way)
             )
-        return {**drawn, **({"unknown": [1]} if self.chance(0.03) else {})}
+        return {**drawn, **({"unknown": self._rng.choice(([1], 2**70))} if self.chance(0.03) else {})}
 
     def sample(self, kind: Any, way: Way) -> Any:
         """Draw a value of a type, as JSON."""

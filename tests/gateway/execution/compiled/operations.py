@@ -82,7 +82,7 @@ class _Writer:
         self._rng = rng
         self._inputs = Inputs(rng, world)
         self._chance = self._inputs.chance
-        self._left = rng.choice((3, 5, 8, 12, 20, 45))
+        self._left: float = rng.choice((3, 5, 8, 12, 20, 40))
         self._keys: dict[tuple[str, str], Selected] = {}
         self._shapes = {"id": "ID!"}
         self._abstract = self._chance(0.35)
@@ -123,7 +123,8 @@ class _Writer:
         return scope.variables.union(*(self._fragments[name].scope.variables for name in self._reached(scope)))
 
     def _selections(self, kind: Composite, depth: int, scope: Scope, way: Way) -> str:
-        size = self._rng.choice((1, 1, 2, 2, 3, 4, 6)) if self._left > 0 else 1
+        sizes = (1, 2, 3, 4, 6, 9) if _is_row(kind) else (1, 1, 2, 3)
+        size = self._rng.choice(sizes) if self._left > 0 else self._rng.choice((1, 2))
         parts = [self._selection(kind, depth, scope, way) for _ in range(size)]
         return "{ " + self._rng.choice((" ", "\n ", ", ")).join(parts) + " }"
 
@@ -133,7 +134,6 @@ class _Writer:
             return self._inline(kind, depth, scope, way)
         if self._left > 0 and roll < 0.22:
             return self._spread(kind, depth, scope, way)
-        self._left -= 1
         return self._field(kind, depth, scope, way)
 
     def _condition(self, kind: Composite) -> Composite:
@@ -176,7 +176,9 @@ class _Writer:
         text = f"{alias}{name}{selected.arguments}{self._directives(scope)}"
         inner = get_named_type(declared.type)
         if is_leaf_type(inner):
+            self._left -= 0.3
             return text
+        self._left -= 1
         below = depth - 1 if kind is SCHEMA.query_type or "first" in declared.args or _is_row(inner) else depth
         return f"{text} {self._selections(inner, below, scope, (*way, name))}"
 
@@ -189,11 +191,12 @@ class _Writer:
             roots = [
                 name for name in fields if self._abstract or not is_abstract_type(get_named_type(fields[name].type))
             ]
+            roots += [name for name in roots if "first" in fields[name].args or "id" in fields[name].args]
             return self._rng.choice([name for name in roots if name not in BIG or self._chance(0.1)])
         leaves = [name for name, field in fields.items() if is_leaf_type(get_named_type(field.type))]
         branches = [name for name in fields if name not in leaves]
         if kind.name.endswith(("Connection", "Edge")):
-            return self._rng.choice([*branches, *branches, *leaves])
+            return self._rng.choice([*branches, *(name for name in branches if name != "pageInfo"), *branches, *leaves])
         deeper = [name for name in branches if depth > 0 or "first" not in fields[name].args]
         if deeper and self._left > 0 and self._chance(0.45):
             return self._rng.choice(deeper)

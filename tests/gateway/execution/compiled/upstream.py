@@ -63,6 +63,8 @@ class RandomUpstream:
     `schedule` orders the answers to what is asked at once: 0 in the order of the questions, any other number by itself.
     """
 
+    ends_cancelled = True
+
     seed: int
     faults: Faults = field(default_factory=Faults)
     schedule: int = 0

@@ -2,7 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLObjectType,
     get_nullable_type,
 )
+from pydantic import BaseModel
 
 from resolvers.relations import Relation
 from tests.gateway.stack import SCHEMA
@@ -40,22 +41,8 @@ TEXTS = [
     "é😀" * 700,
 ]
 INTS = [0, 1, -1, 7, 200, 2**31 - 1, -(2**31)]
-FLOATS = [
-    0.0,
-    -0.0,
-    1.5,
-    0.1 + 0.2,
-    1e16,
-    1e15,
-    123456789012345680.0,
-    1e-7,
-    1e22,
-    5e-324,
-    1.7976931348623157e308,
-    2.2250738585072014e-308,
-    3,
-    -4,
-]
+FLOATS = [0.0, -0.0, 1.5, 0.1 + 0.2, 1e15, 1e-7, 5e-324, 2.2250738585072014e-308, 3, -4]
+HUGE = [1e16, 1e22, 123456789012345680.0, -1.7976931348623157e308]
 JSONS: list[Any] = [
     {},
     [],
@@ -110,6 +97,16 @@ BAD: list[Any] = [
     str(UUID(int=2**100 + 7)).upper(),
 ]
 """What may be a value of one type and is none of another."""
+NEAR: dict[type, list[Any]] = {
+    int: [2**31, -(2**31) - 1, 2**40, 3.0, 1.5, True, "5", None],
+    float: [3, 2**53 + 1, 2**70, "1.5", "", True, None],
+    bool: [0, 1, 2, 1.0, "true", "", None],
+    str: [5, 1.5, True, [], {}, "", "completed", None],
+    dict: [None, [], [{}], "{}", 5],
+    list: [None, {}, [None], ["a", None], [5], "[]"],
+    type(None): ["", 0, False, [], {}],
+}
+"""What is nearly as good as a value of a type, or just not."""
 
 
 def relation_of(field: GraphQLField) -> Relation | None:
@@ -123,6 +120,12 @@ def keys_of(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
     """Return the fields that are keys of a row, or of an object in it, by their names in REST."""
     named = {field.extensions["strawberry-definition"].python_name: field for field in kind.fields.values()}
     return {key: field for key, field in named.items() if relation_of(field) is None}
+
+
+def _has_keys(kind: Any) -> TypeGuard[GraphQLObjectType]:
+    """Tell whether a type is a row's, or that of an object in one."""
+    definition = kind.extensions.get("strawberry-definition")
+    return isinstance(kind, GraphQLObjectType) and issubclass(getattr(definition, "origin", object), BaseModel)
 
 
 def uuid(rng: random.Random) -> str:
@@ -165,6 +168,8 @@ def _leaf(name: str, rng: random.Random) -> Any:
         return uuid(rng)
     if name == "DateTime":
         return moment(rng)
+    if name == "Float" and rng.random() < 0.02:
+        return rng.choice(HUGE)
     choices = {"String": TEXTS, "Int": INTS, "Float": FLOATS, "Boolean": [True, False], "JSON": JSONS}
     return rng.choice(choices[name])
 
@@ -174,3 +179,7 @@ def object_type(name: str) -> GraphQLObjectType:
     kind = SCHEMA.type_map[name]
     assert isinstance(kind, GraphQLObjectType)
     return kind
+
+
+KEYS = sorted({key for kind in SCHEMA.type_map.values() if _has_keys(kind) for key in keys_of(kind)})
+"""All keys of rows, and of the objects within them."""
