@@ -23,7 +23,7 @@ from gateway.embedded.stored import Row
 from gateway.embedded.tables import TABLES
 from gateway.embedded.work_pools import queue_in_pool
 from gateway.embedded.writes import answer
-from schema.deployments import DeploymentFlowRunCreate
+from schema.deployment_runs import DeploymentFlowRunCreate
 from schema.flow_runs import FlowRun, FlowRunPolicyInput
 from schema.states import StateType
 
