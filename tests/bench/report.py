@@ -23,7 +23,7 @@ BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 def show(results: Results, console: Console) -> None:
     """Print all tables."""
     for table in tables.every(results):
-        grid = Grid(title=table.title, title_justify="left")
+        grid = Grid(title=table.title, title_justify="left", min_width=len(table.title))
         for index, head in enumerate(table.heads):
             grid.add_column(head, justify="right" if index else "left")
         for row in table.rows:

@@ -19,6 +19,7 @@ from prefect.server.schemas.responses import DeploymentResponse, FlowRunResponse
 from rich.console import Console
 
 from tests.bench import dialects, report, tables
+from tests.bench.chart import chart
 from tests.bench.peers import GATEWAYS, OURS
 from tests.bench.processes import ROOT, Unusable, refuse_taken, running
 from tests.bench.queries import MAIN, OPERATIONS, first_run
@@ -104,7 +105,12 @@ def test_a_wrong_answer_is_told(answer: Answer | Exception, words: str | None) -
 
 
 def test_the_rows_have_the_keys_of_prefects(world: World) -> None:
-    models = {"flows": Flow, "deployments": DeploymentResponse, "flow_runs": FlowRunResponse, "task_runs": TaskRun}
+    models: dict[str, Any] = {
+        "flows": Flow,
+        "deployments": DeploymentResponse,
+        "flow_runs": FlowRunResponse,
+        "task_runs": TaskRun,
+    }
     assert {name: {frozenset(row) for row in rows} for name, rows in world.items()} == {
         name: {frozenset(model.model_fields)} for name, model in models.items()
     }
@@ -191,14 +197,24 @@ def test_results_are_the_same_when_they_are_read_again(tmp_path: Path) -> None:
 
 
 def test_the_readme_gets_the_table_and_the_chart(tmp_path: Path) -> None:
-    readme, chart = tmp_path / "README.md", tmp_path / "speed.svg"
+    readme, picture, details = tmp_path / "README.md", tmp_path / "speed.svg", tmp_path / "results.md"
     readme.write_text(f"before\n{report.BEGIN}old\n{report.END}\nafter\n")
-    report.write(RESULTS, readme, chart)
+    report.write(RESULTS, readme, picture, details)
     text = readme.read_text()
     assert text.startswith(f"before\n{report.BEGIN}| requests/s (CPU) | {OURS} | {GATEWAYS['hive'].title} |\n")
-    assert "| 50 runs with flow and deployment | **400** | 50 (16x) † |" in text
+    assert "| (a) 50 runs with flow and deployment | **400** | 50 (16x) † |" in text
+    assert f"† {GATEWAYS['hive'].title} answers with rows of others (a)." in text
     assert text.endswith(f"{report.END}\nafter\n")
-    assert ">400</text>" in chart.read_text()
+    assert ">400</text>" in picture.read_text()
+    assert "| yes |" not in details.read_text()
+    assert "| (a) CPU against Hive Gateway | 16.00 | at least 20 | NO |" in details.read_text()
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    results, readme = Results.load(report.RESULTS), report.README.read_text("utf-8")
+    assert report.filled(readme, results) == readme
+    assert chart(results) == report.CHART.read_text("utf-8")
+    assert report.all_tables(results) == report.DETAILS.read_text("utf-8")
 
 
 def test_the_terminal_shows_ratios_and_targets() -> None:
