@@ -19,7 +19,7 @@ from gateway.embedded.queries import order
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.rows import read_rows
 from gateway.embedded.run_values import policy
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from gateway.embedded.work_pools import queue_in_pool
 from gateway.embedded.writes import answer

@@ -17,7 +17,7 @@ from gateway.embedded.deployments import (
 )
 from gateway.embedded.parameters import check_job_variables, check_parameters
 from gateway.embedded.schedules import TABLE, add_schedules, change_schedule, replace_schedules
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.work_pools import pool_named
 from schema.deployments import DeploymentUpdate
 from schema.schedules import DeploymentScheduleUpdate

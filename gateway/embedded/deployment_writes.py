@@ -66,7 +66,7 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
     if deployment.concurrency_options:
         values["concurrency_options"] = deployment.concurrency_options.model_dump(mode="json")
     same = (DEPLOYMENTS.c.flow_id == deployment.flow_id, DEPLOYMENTS.c.name == deployment.name)
-    there = stored.load(connection, DEPLOYMENTS, *same)
+    there = stored.find(connection, DEPLOYMENTS, *same)
     row = there or stored.new_row(DEPLOYMENTS, **{"parameter_openapi_schema": {}, "pull_steps": [], **values})
     if there:
         stored.change(connection, DEPLOYMENTS, row["id"], values)
@@ -80,7 +80,7 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
 
 
 def _labels(connection: Connection, deployment: DeploymentCreate) -> dict[str, Any]:
-    flow = stored.load(connection, FLOWS, FLOWS.c.id == deployment.flow_id, json=("labels",), lock=False)
+    flow = stored.load(connection, FLOWS, deployment.flow_id, json=("labels",), lock=False)
     return labels(flow["labels"] if flow else None, {"prefect.flow.id": deployment.flow_id}, deployment.labels)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select, update
 from gateway.embedded import stored
 from gateway.embedded.expressions import member
 from gateway.embedded.orchestration import now
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import CONCURRENCY_LIMITS, TABLES
 from gateway.embedded.work_pools import POOLS, QUEUES, queue_in_pool, queue_without_pool
 from schema.deployments import DeploymentStatus
@@ -20,7 +20,7 @@ JSON = ("parameters", "parameter_openapi_schema", "job_variables", "labels", "ta
 
 def load_deployment(connection: Connection, id_: str, *, lock: bool = False) -> Row | None:
     """Read a deployment."""
-    return stored.load(connection, DEPLOYMENTS, DEPLOYMENTS.c.id == id_, json=JSON, lock=lock)
+    return stored.load(connection, DEPLOYMENTS, id_, json=JSON, lock=lock)
 
 
 def pool_of(connection: Connection, deployment: Row) -> Row | None:
@@ -28,7 +28,7 @@ def pool_of(connection: Connection, deployment: Row) -> Row | None:
     if deployment["work_queue_id"] is None:
         return None
     pool = select(QUEUES.c.work_pool_id).where(QUEUES.c.id == deployment["work_queue_id"]).scalar_subquery()
-    return stored.load(connection, POOLS, POOLS.c.id == pool, json=("base_job_template",), lock=False)
+    return stored.find(connection, POOLS, POOLS.c.id == pool, json=("base_job_template",), lock=False)
 
 
 def queue_values(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import FLOW_RUN, State, create_run, proposed_state
 from gateway.embedded.parameters import check_job_variables
 from gateway.embedded.reads import MISSING, NOT_FOUND
-from gateway.embedded.rows import read_row
+from gateway.embedded.rows import read_by
 from gateway.embedded.run_values import labels, policy, run_name
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from gateway.embedded.work_pools import queue_in_pool
-from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, chosen, remove
+from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, Write, act, answer, chosen, hot, remove
 from schema.flow_runs import FLOW_RUNS, FlowRun, FlowRunCreate, FlowRunFilter, FlowRunPolicyInput, FlowRunUpdate
 from schema.states import StateType
 
@@ -31,6 +31,10 @@ RUN_NOT_FOUND = NOT_FOUND["flow_runs"]
 @router.post("/", response_model=FlowRun, status_code=201, responses={200: {"description": "It is there already."}})
 async def create_flow_run(request: Request, flow_run: FlowRunCreate) -> Response:
     """Create a flow run, or return the one of its flow with the same idempotency key."""
+    return await answer(request, _creation(flow_run))
+
+
+def _creation(flow_run: FlowRunCreate) -> Write:
     first = proposed_state(flow_run.state) if flow_run.state else State(StateType.PENDING)
     values = flow_run.model_dump(mode="json", exclude_unset=True, exclude={"state", "work_pool_name"})
     values["empirical_policy"] = policy(flow_run.empirical_policy or FlowRunPolicyInput())
@@ -44,24 +48,26 @@ async def create_flow_run(request: Request, flow_run: FlowRunCreate) -> Response
         values["labels"] = _labels(connection, flow_run)
         return add_flow_run(connection, values, first)
 
-    return await answer(request, create)
+    return create
+
+
+router.heat("POST /", hot(_creation, FlowRunCreate))
 
 
 def add_flow_run(connection: Connection, values: dict[str, Any], first: State) -> tuple[int, Row | None]:
     """Insert a flow run unless its flow has one with its idempotency key; return the status and the row."""
-    if key := values.get("idempotency_key"):
-        same = (RUNS.c.flow_id == values["flow_id"], RUNS.c.idempotency_key == key)
-        if row := read_row(connection, "flow_runs", *same):
-            return 200, row
+    key = values.get("idempotency_key")
+    if key and (row := read_by(connection, "flow_runs", flow_id=values["flow_id"], idempotency_key=key)):
+        return 200, row
     run = stored.new_row(RUNS, **{**values, "name": run_name(values.get("name"))})
     create_run(connection, FLOW_RUN, run, first)
-    return 201, read_row(connection, "flow_runs", RUNS.c.id == run["id"])
+    return 201, read_by(connection, "flow_runs", id=run["id"])
 
 
 def _labels(connection: Connection, flow_run: FlowRunCreate) -> dict[str, Any]:
     if flow_run.deployment_id and (deployment := load_deployment(connection, flow_run.deployment_id)):
         return deployment_labels(deployment, flow_run.labels)
-    flow = stored.load(connection, FLOWS, FLOWS.c.id == flow_run.flow_id, json=("labels",), lock=False)
+    flow = stored.load(connection, FLOWS, flow_run.flow_id, json=("labels",), lock=False)
     return labels(flow["labels"] if flow else None, {"prefect.flow.id": flow_run.flow_id}, flow_run.labels)
 
 
@@ -107,7 +113,7 @@ async def update_labels(request: Request, id: UUID, labels: Annotated[dict[str, 
     """Add labels to a flow run, or change them."""
 
     def update(connection: Connection) -> tuple[int, None]:
-        run = stored.load(connection, RUNS, RUNS.c.id == str(id), json=("labels",))
+        run = stored.load(connection, RUNS, str(id), json=("labels",))
         if run is None:
             raise Missing(f"Flow run with id {id} not found")
         stored.change(connection, RUNS, str(id), {"labels": {**(run["labels"] or {}), **labels}})

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway.embedded import stored
 from gateway.embedded.hot import Router
 from gateway.embedded.reads import MISSING, NOT_FOUND
-from gateway.embedded.rows import read_row
+from gateway.embedded.rows import read_by
 from gateway.embedded.tables import TABLES
 from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, chosen, remove
 from schema.flows import FLOWS, Flow, FlowCreate, FlowFilter, FlowUpdate
@@ -25,12 +25,11 @@ async def create_flow(request: Request, flow: FlowCreate) -> Response:
     """Create a flow, or return the one of that name."""
 
     def create(connection: Connection) -> tuple[int, Any]:
-        named = TABLE.c.name == flow.name
-        if row := read_row(connection, "flows", named):
+        if row := read_by(connection, "flows", name=flow.name):
             return 200, row
         values = {"labels": {}, **flow.model_dump(mode="json", exclude_unset=True)}
         stored.add(connection, TABLE, stored.new_row(TABLE, **values))
-        return 201, read_row(connection, "flows", named)
+        return 201, read_by(connection, "flows", name=flow.name)
 
     return await answer(request, create)
 

@@ -1,12 +1,12 @@
 """The route that takes logs."""
 
-from fastapi import Request
+from fastapi import Request, Response
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
 from gateway.embedded.hot import Router
-from gateway.embedded.reads import database_of
 from gateway.embedded.tables import TABLES
+from gateway.embedded.writes import Write, answer, hot
 from schema.logs import LogCreate
 
 router = Router(prefix="/logs", tags=["logs"])
@@ -14,16 +14,24 @@ router = Router(prefix="/logs", tags=["logs"])
 TABLE = TABLES["logs"]
 
 
-@router.post("/", status_code=201)
-async def create_logs(request: Request, logs: list[LogCreate]) -> None:
+@router.post("/", response_model=None, status_code=201)
+async def create_logs(request: Request, logs: list[LogCreate]) -> Response:
     """Keep logs; whether their runs are there is not asked."""
+    return await answer(request, _creation(logs))
+
+
+def _creation(logs: list[LogCreate]) -> Write:
     rows = [stored.new_row(TABLE, **_without_nul(log).model_dump()) for log in logs]
 
-    def create(connection: Connection) -> None:
+    def create(connection: Connection) -> tuple[int, None]:
         if rows:
             stored.add(connection, TABLE, *rows)
+        return 201, None
 
-    await database_of(request).write(create)
+    return create
+
+
+router.heat("POST /", hot(_creation, list[LogCreate]))
 
 
 def _without_nul(log: LogCreate) -> LogCreate:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
 from gateway.embedded.bodies import Body, History, NumberedPage, Page, Paginated, body, groups_of, page_limit, sort_of
@@ -12,7 +13,7 @@ from gateway.embedded.database import Database
 from gateway.embedded.history import read_history
 from gateway.embedded.hot import Hot, Read, Router
 from gateway.embedded.queries import count, order, page
-from gateway.embedded.rows import dump, read_by_id, read_rows
+from gateway.embedded.rows import dump, read_by, read_rows
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from resolvers.collection import Collection
@@ -65,7 +66,7 @@ def add_filter(router: Router, collection: Collection) -> None:
     async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
         return JSON(await database_of(request).read(prepare(query or FilterBody())))
 
-    router.heat("POST /filter", Hot(prepare, FilterBody))
+    router.heat("POST /filter", Hot(prepare, TypeAdapter(FilterBody)))
 
 
 def add_count(router: Router, collection: Collection) -> None:
@@ -81,7 +82,7 @@ def add_count(router: Router, collection: Collection) -> None:
     async def read(request: Request, query: CountBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
         return JSON(await database_of(request).read(prepare(query or CountBody())))
 
-    router.heat("POST /count", Hot(prepare, CountBody))
+    router.heat("POST /count", Hot(prepare, TypeAdapter(CountBody)))
 
 
 def add_paginate(router: Router, collection: Collection) -> None:
@@ -106,7 +107,7 @@ def add_paginate(router: Router, collection: Collection) -> None:
     async def read(request: Request, query: PageBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
         return JSON(await database_of(request).read(prepare(query or PageBody())))
 
-    router.heat("POST /paginate", Hot(prepare, PageBody))
+    router.heat("POST /paginate", Hot(prepare, TypeAdapter(PageBody)))
 
 
 def add_item(router: Router, collection: Collection) -> None:
@@ -114,7 +115,7 @@ def add_item(router: Router, collection: Collection) -> None:
     name = collection.name
 
     def prepare(id_: str) -> Read:
-        return lambda connection: dump(found(read_by_id(connection, name, id_), NOT_FOUND[name]))
+        return lambda connection: dump(found(read_by(connection, name, id=id_), NOT_FOUND[name]))
 
     @router.get("/{id:uuid}", response_model=collection.row, responses=MISSING, summary=f"Read one of {name}")
     async def read(request: Request, id: UUID) -> Response:  # noqa: A002 (the parameter's name in the API)

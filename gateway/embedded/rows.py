@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, select
 
 from gateway.embedded.expressions import member
+from gateway.embedded.prepared import Prepared, values_of
 from gateway.embedded.shapes import Row, shape_of
 from gateway.embedded.tables import CONCURRENCY_LIMITS, DEPLOYMENT_SCHEDULES, TABLES
 from gateway.embedded.types import microseconds
@@ -21,12 +23,9 @@ def dump(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
-def read_rows(connection: Connection, collection: str, statement: Select[Any], **parameters: Any) -> list[Row]:
+def read_rows(connection: Connection, collection: str, statement: Select[Any]) -> list[Row]:
     """Run a SELECT of the whole table of a collection, and return its rows as REST shows them."""
-    rows = _plain_rows(connection, TABLES[collection], statement, parameters)
-    if rows and (complete := COMPLETE.get(collection)):
-        complete(connection, rows)
-    return rows
+    return _shown(connection, collection, values_of(connection, statement))
 
 
 def read_row(connection: Connection, collection: str, *conditions: ColumnElement[bool]) -> Row | None:
@@ -35,41 +34,51 @@ def read_row(connection: Connection, collection: str, *conditions: ColumnElement
     return rows[0] if rows else None
 
 
-def read_by_id(connection: Connection, collection: str, id_: str) -> Row | None:
-    """Return the row of a collection with an id, as REST shows it, or None."""
-    rows = read_rows(connection, collection, BY_ID[collection], id=id_)
+def read_by(connection: Connection, collection: str, **key: str | None) -> Row | None:
+    """Return the row of a collection with the values of a unique key, as REST shows it, or None."""
+    nulls = frozenset(name for name, value in key.items() if value is None)
+    rows = _shown(connection, collection, _by_key(collection, tuple(key), nulls).rows(connection, key))
     return rows[0] if rows else None
 
 
-def _plain_rows(connection: Connection, table: Table, statement: Select[Any], parameters: Row) -> list[Row]:
-    result = connection.execute(statement, parameters)
-    # Not through SQLAlchemy's rows, which look at every value: the shape does.
-    values = result.cursor.fetchall()
-    result.close()
+@cache
+def _by_key(collection: str, key: tuple[str, ...], nulls: frozenset[str]) -> Prepared:
+    columns = TABLES[collection].c
+    equal = (columns[name].is_(None) if name in nulls else columns[name] == bindparam(name) for name in key)
+    return Prepared(select(TABLES[collection]).where(*equal).limit(1))
+
+
+def _shown(connection: Connection, collection: str, values: Sequence[Sequence[Any]]) -> list[Row]:
+    rows = _shaped(TABLES[collection], values)
+    if rows and (complete := COMPLETE.get(collection)):
+        complete(connection, rows)
+    return rows
+
+
+def _shaped(table: Table, values: Sequence[Sequence[Any]]) -> list[Row]:
     return SHAPES[table.name](values, microseconds(datetime.now(UTC)))
 
 
-BY_ID = {name: select(table).where(table.c.id == bindparam("id")) for name, table in TABLES.items()}
 SHAPES = {table.name: shape_of(table) for table in (*TABLES.values(), DEPLOYMENT_SCHEDULES, CONCURRENCY_LIMITS)}
 
 
 QUEUES, POOLS, RUNS = TABLES["work_queues"], TABLES["work_pools"], TABLES["flow_runs"]
 
-QUEUE_NAMES = (
+QUEUE_NAMES = Prepared(
     select(QUEUES.c.id, QUEUES.c.name, POOLS.c.id, POOLS.c.name)
     .join(POOLS, QUEUES.c.work_pool_id == POOLS.c.id)
     .where(member(QUEUES.c.id))
 )
-POOL_NAMES = select(POOLS.c.id, POOLS.c.name).where(member(POOLS.c.id))
-RUNS_OF_POOLS = (
+POOL_NAMES = Prepared(select(POOLS.c.id, POOLS.c.name).where(member(POOLS.c.id)))
+RUNS_OF_POOLS = Prepared(
     select(QUEUES.c.work_pool_id, func.count())
     .join_from(RUNS, QUEUES, RUNS.c.work_queue_id == QUEUES.c.id)
-    .where(RUNS.c.state_type.in_(POOL_SLOTS), member(QUEUES.c.work_pool_id))
+    .where(member(RUNS.c.state_type, POOL_SLOTS), member(QUEUES.c.work_pool_id))
     .group_by(QUEUES.c.work_pool_id)
 )
-RUNS_OF_QUEUES = (
+RUNS_OF_QUEUES = Prepared(
     select(RUNS.c.work_queue_id, func.count())
-    .where(RUNS.c.state_type.in_(QUEUE_SLOTS), member(RUNS.c.work_queue_id))
+    .where(member(RUNS.c.state_type, QUEUE_SLOTS), member(RUNS.c.work_queue_id))
     .group_by(RUNS.c.work_queue_id)
 )
 
@@ -95,10 +104,14 @@ def _deployments(connection: Connection, rows: list[Row]) -> None:
 def _grouped(connection: Connection, table: Table, key: str, values: list[str]) -> dict[str, list[Row]]:
     """Return the rows of a table by a key, the last updated first."""
     grouped: dict[str, list[Row]] = {}
-    statement = select(table).where(member(table.c[key])).order_by(table.c.updated.desc(), table.c.id)
-    for row in _plain_rows(connection, table, statement, {"values": values}) if values else ():
+    for row in _shaped(table, _by(connection, _last_updated(table, key), values)):
         grouped.setdefault(row[key], []).append(row)
     return grouped
+
+
+@cache
+def _last_updated(table: Table, key: str) -> Prepared:
+    return Prepared(select(table).where(member(table.c[key])).order_by(table.c.updated.desc(), table.c.id))
 
 
 def _work_pools(connection: Connection, rows: list[Row]) -> None:
@@ -125,8 +138,8 @@ def _values(rows: Iterable[Row], key: str) -> list[str]:
     return list({row[key] for row in rows} - {None})
 
 
-def _by(connection: Connection, statement: Select[Any], values: list[str]) -> Sequence[Any]:
-    return connection.execute(statement, {"values": values}).all() if values else ()
+def _by(connection: Connection, statement: Prepared, values: list[str]) -> Sequence[Any]:
+    return statement.rows(connection, {"values": values}) if values else ()
 
 
 COMPLETE: dict[str, Callable[[Connection, list[Row]], None]] = {

@@ -24,12 +24,18 @@ TERMINAL = frozenset(
     {StateType.COMPLETED.value, StateType.FAILED.value, StateType.CANCELLED.value, StateType.CRASHED.value}
 )
 
-SPELLINGS: tuple[tuple[type[Any], str], ...] = (
-    (Document, "None if {0} is None else Fragment({0})"),
+Spellings = tuple[tuple[type[Any], str], ...]
+
+_PLAIN: Spellings = (
     (Timestamp, "None if {0} is None else EPOCH + timedelta(0, 0, {0})"),
-    (Duration, "{0} / 1_000_000"),
     (Boolean, "None if {0} is None else bool({0})"),
 )
+SHOWN: Spellings = (
+    *_PLAIN,
+    (Document, "None if {0} is None else Fragment({0})"),
+    (Duration, "{0} / 1_000_000"),
+)
+STORED: Spellings = (*_PLAIN, (Duration, "timedelta(0, 0, {0})"))
 
 # Seconds that a run has been running until now; that it started late, or is late if it has not started and may yet.
 _RUN = {
@@ -49,18 +55,26 @@ PASSED = frozenset({"concurrency_limit_id"})
 
 
 def shape_of(table: Table) -> Shape:
-    """Compile the shape of a table's rows, selected as a whole."""
-    names = [str(column.name) for column in table.c]
+    """Compile the shape in which REST shows a table's rows, selected as a whole."""
     hidden = HIDDEN.get(table.name, {}).keys() - PASSED
-    fields = {name: _spelled(table.c[name]) for name in names if name not in hidden} | COMPUTED.get(table.name, {})
+    shown = {str(column.name): _spelled(column, SHOWN) for column in table.c if column.name not in hidden}
+    return _compiled(table, shown | COMPUTED.get(table.name, {}))
+
+
+def stored_shape(table: Table) -> Shape:
+    """Compile the shape in which writes handle a table's rows: Python values, but JSON as text."""
+    return _compiled(table, {str(column.name): _spelled(column, STORED) for column in table.c})
+
+
+def _spelled(column: Column[Any], spellings: Spellings) -> str:
+    """Spell a column's value; what the driver gives is mostly what is wanted."""
+    spelling = next((text for kind, text in spellings if isinstance(column.type, kind)), "{0}")
+    return spelling.format(column.name)
+
+
+def _compiled(table: Table, fields: dict[str, str]) -> Shape:
     items = ", ".join(f"{name!r}: {expression}" for name, expression in fields.items())
-    source = f"lambda rows, now: [{{{items}}} for {', '.join(names)} in rows]"
+    source = f"lambda rows, now: [{{{items}}} for {', '.join(str(column.name) for column in table.c)} in rows]"
     known = {"Fragment": orjson.Fragment, "EPOCH": EPOCH, "timedelta": timedelta, "TERMINAL": TERMINAL}
     shape: Shape = eval(compile(source, f"<shape of {table.name}>", "eval"), known)  # noqa: S307 (written above, of our own names)
     return shape
-
-
-def _spelled(column: Column[Any]) -> str:
-    """Spell a column's value; what the driver gives is mostly what JSON shows."""
-    spelling = next((text for kind, text in SPELLINGS if isinstance(column.type, kind)), "{0}")
-    return spelling.format(column.name)

@@ -19,7 +19,7 @@ from gateway.embedded.orchestration import (
     set_task_run_state,
 )
 from gateway.embedded.reads import MISSING, NOT_FOUND
-from gateway.embedded.writes import BULK_LIMIT, Limit, Write, answer, chosen
+from gateway.embedded.writes import BULK_LIMIT, Limit, Write, answer, chosen, hot
 from schema import states
 from schema.flow_runs import FLOW_RUNS, FlowRunFilter
 from schema.states import StateCreate, StateDetails, StateType
@@ -57,18 +57,33 @@ class BulkResult(BaseModel):
 
 Proposed = Annotated[StateCreate, Body(description="The state to put the run into.")]
 Force = Annotated[bool, Body(description="Whether only the rules that guard results are asked.")]
-SetState = Callable[..., Outcome | None]
 WRITTEN: dict[int | str, dict[str, Any]] = {**MISSING, 201: {"description": "A state was written."}}
 
 
-def _set(set_state: SetState, kind: str, id_: UUID, body: StateCreate, *, force: bool) -> Write:
-    def run(connection: Connection) -> tuple[int, Any]:
-        outcome = set_state(connection, str(id_), proposed_state(body), force=force)
-        if outcome is None:
-            raise Missing(f"{kind} with id {id_} not found")
-        return 201 if outcome.written else 200, outcome.json()
+class SetState(BaseModel):
+    """The body of the hot routes."""
 
-    return run
+    state: StateCreate
+    force: bool = False
+
+
+def _setting(set_state: Callable[..., Outcome | None], kind: str) -> Callable[[UUID | str, SetState], Write]:
+    def prepare(id_: UUID | str, body: SetState) -> Write:
+        def run(connection: Connection) -> tuple[int, Any]:
+            outcome = set_state(connection, str(id_), proposed_state(body.state), force=body.force)
+            if outcome is None:
+                raise Missing(f"{kind} with id {id_} not found")
+            return 201 if outcome.written else 200, outcome.json()
+
+        return run
+
+    return prepare
+
+
+_set_flow_run = _setting(set_flow_run_state, "Flow run")
+_set_task_run = _setting(set_task_run_state, "Task run")
+router.heat("POST /flow_runs/{id}/set_state", hot(_set_flow_run, SetState))
+router.heat("POST /task_runs/{id}/set_state", hot(_set_task_run, SetState))
 
 
 @router.post(
@@ -76,7 +91,7 @@ def _set(set_state: SetState, kind: str, id_: UUID, body: StateCreate, *, force:
 )
 async def set_state_of_flow_run(request: Request, id: UUID, state: Proposed, force: Force = False) -> Response:  # noqa: A002 (the parameter's name in the API)
     """Put a flow run into a state, as far as orchestration lets it."""
-    return await answer(request, _set(set_flow_run_state, "Flow run", id, state, force=force))
+    return await answer(request, _set_flow_run(id, SetState(state=state, force=force)))
 
 
 @router.post(
@@ -84,7 +99,7 @@ async def set_state_of_flow_run(request: Request, id: UUID, state: Proposed, for
 )
 async def set_state_of_task_run(request: Request, id: UUID, state: Proposed, force: Force = False) -> Response:  # noqa: A002 (the parameter's name in the API)
     """Put a task run into a state, as far as orchestration lets it."""
-    return await answer(request, _set(set_task_run_state, "Task run", id, state, force=force))
+    return await answer(request, _set_task_run(id, SetState(state=state, force=force)))
 
 
 @router.post("/flow_runs/bulk_set_state", response_model=BulkResult, tags=["flow_runs"])

@@ -10,47 +10,52 @@ from gateway.embedded import stored
 from gateway.embedded.hot import Router
 from gateway.embedded.orchestration import TASK_RUN, State, create_run, proposed_state
 from gateway.embedded.reads import MISSING
-from gateway.embedded.rows import read_row
+from gateway.embedded.rows import read_by
 from gateway.embedded.run_values import labels, policy, run_name
 from gateway.embedded.tables import TABLES
-from gateway.embedded.writes import act, answer, remove
+from gateway.embedded.writes import Write, act, answer, hot, remove
 from schema.states import StateType
 from schema.task_runs import TaskRun, TaskRunCreate, TaskRunPolicyInput, TaskRunUpdate
 
 router = Router(prefix="/task_runs", tags=["task_runs"])
 
 FLOW_RUNS, RUNS, LOGS = TABLES["flow_runs"], TABLES["task_runs"], TABLES["logs"]
+KEY = ("flow_run_id", "task_key", "dynamic_key")
 
 
 @router.post("/", response_model=TaskRun, status_code=201, responses={200: {"description": "It is there already."}})
 async def create_task_run(request: Request, task_run: TaskRunCreate) -> Response:
     """Create a task run, or return the one with the same flow run, task key and dynamic key."""
+    return await answer(request, _creation(task_run))
+
+
+def _creation(task_run: TaskRunCreate) -> Write:
     first = proposed_state(task_run.state) if task_run.state else State(StateType.PENDING)
     values = task_run.model_dump(mode="json", exclude_unset=True, exclude={"state"})
     values |= {"name": run_name(task_run.name), "cache_expiration": task_run.cache_expiration}
     values["empirical_policy"] = policy(task_run.empirical_policy or TaskRunPolicyInput())
     if task_run.id is None:
         values.pop("id", None)
-    same = (
-        RUNS.c.flow_run_id == task_run.flow_run_id,
-        RUNS.c.task_key == task_run.task_key,
-        RUNS.c.dynamic_key == task_run.dynamic_key,
-    )
+    key = {name: getattr(task_run, name) for name in KEY}
 
     def create(connection: Connection) -> tuple[int, Any]:
-        if row := read_row(connection, "task_runs", *same):
+        if row := read_by(connection, "task_runs", **key):
             return 200, row
         values["labels"] = _labels(connection, task_run)
-        create_run(connection, TASK_RUN, stored.new_row(RUNS, **values), first)
-        return 201, read_row(connection, "task_runs", *same)
+        run = stored.new_row(RUNS, **values)
+        create_run(connection, TASK_RUN, run, first)
+        return 201, read_by(connection, "task_runs", id=run["id"])
 
-    return await answer(request, create)
+    return create
+
+
+router.heat("POST /", hot(_creation, TaskRunCreate))
 
 
 def _labels(connection: Connection, task_run: TaskRunCreate) -> dict[str, Any]:
     if task_run.flow_run_id is None:
         return labels(None, {}, task_run.labels)
-    flow_run = stored.load(connection, FLOW_RUNS, FLOW_RUNS.c.id == task_run.flow_run_id, json=("labels",), lock=False)
+    flow_run = stored.load(connection, FLOW_RUNS, task_run.flow_run_id, json=("labels",), lock=False)
     system = {"prefect.flow-run.id": task_run.flow_run_id}
     return labels(flow_run["labels"] if flow_run else None, system, task_run.labels)
 

@@ -10,7 +10,7 @@ from gateway.embedded.hot import Router
 from gateway.embedded.parameters import check_defaults, check_template
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.work_pools import (
     AGENT,
     DEFAULT_QUEUE,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from gateway.embedded import stored
 from gateway.embedded.named_reads import DEFAULT_POOL
-from gateway.embedded.stored import Row
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 
 POOLS, QUEUES = TABLES["work_pools"], TABLES["work_queues"]
@@ -27,7 +27,7 @@ def pool_named(connection: Connection, name: str) -> Row:
 
 
 def _pool(connection: Connection, name: str) -> Row | None:
-    return stored.load(connection, POOLS, POOLS.c.name == name, json=("base_job_template",))
+    return stored.find(connection, POOLS, POOLS.c.name == name, json=("base_job_template",))
 
 
 def _queue_id(connection: Connection, pool_id: str, name: str) -> str | None:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Body, HTTPException, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, delete
 
+from gateway.embedded.hot import Hot
 from gateway.embedded.queries import page
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
@@ -32,13 +33,21 @@ Write = Callable[[Connection], tuple[int, Any]]
 
 async def answer(request: Request, fn: Write) -> Response:
     """Run a write that returns a status and a body; the body is written while its transaction lasts."""
+    status, content = await database_of(request).write(_written(fn))
+    return JSON(content, status)
 
+
+def hot(prepare: Callable[..., Write], body: Any) -> Hot:
+    """Make a hot route of what makes a write of a valid body."""
+    return Hot(lambda *given: _written(prepare(*given)), TypeAdapter(body), writes=True)
+
+
+def _written(fn: Write) -> Callable[[Connection], tuple[int, bytes]]:
     def run(connection: Connection) -> tuple[int, bytes]:
         status, content = fn(connection)
         return status, dump(content)
 
-    status, content = await database_of(request).write(run)
-    return JSON(content, status)
+    return run
 
 
 async def act(request: Request, fn: Callable[[Connection], bool], missing: str) -> None:

@@ -29,7 +29,7 @@ class Kind:
     entries: Sequence[Entry]
 
     def load(self, connection: Connection, run_id: str, *, lock: bool = True) -> Row | None:
-        return stored.load(connection, self.runs, self.runs.c.id == run_id, json=JSON, lock=lock)
+        return stored.load(connection, self.runs, run_id, json=JSON, lock=lock)
 
 
 FLOW_RUN = Kind(TABLES["flow_runs"], TABLES["flow_run_states"], "flow_run_id", bookkeeping.FLOW_RUN)
@@ -109,8 +109,8 @@ def _kept(state: State) -> dict[str, Any]:
 
 
 def _add_state(connection: Connection, kind: Kind, run: Row, state: State) -> None:
-    row = {**_kept(state), "timestamp": state.timestamp, kind.key: run["id"]}
-    stored.add(connection, kind.states, row)
+    row = {**run["state"], "timestamp": state.timestamp, kind.key: run["id"]}
+    stored.add(connection, kind.states, stored.new_row(kind.states, **row))
 
 
 def _tell_parent(connection: Connection, run: Row, state: State) -> None:
