@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint format schema bench bench-peers bench-report clean
+.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -15,6 +15,10 @@ serve: .venv/serve.installed ## GraphQL on http://127.0.0.1:4300/graphql, with d
 
 test: .venv/dev.installed ## All tests; one that misses a tool is skipped and says why.
 	@$(BIN)/python -m pytest
+
+fuzz: .venv/dev.installed ## Compares compiled plans with graphql-core on CASES=3000 random operations, from SEED=the time on.
+	@PREFECT_GRAPHQL_TEST_CASES=$(or $(CASES),3000) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),$$(date +%s)) \
+	$(BIN)/python -m pytest tests/gateway/execution/compiled/test_alike.py tests/gateway/execution/compiled/test_together.py
 
 lint: .venv/dev.installed ## Style, types, import layers, the image's file.
 	@$(BIN)/ruff check

@@ -4,7 +4,7 @@ import json
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -78,7 +78,8 @@ class Faults:
     """How often what goes wrong, in parts of 1: none by default.
 
     `calls` fail, `answers` make no sense, `lists` have items too many or too few, `rows` have bad values, most of them in
-    fields that `mentioned` (a document's text) names; `foreign` answers write the same JSON in other bytes.
+    fields that `mentioned` (a document's text) names, or only at one `key`, alike in all rows; `foreign` answers write the
+    same JSON in other bytes.
     """
 
     seed: int = 0
@@ -87,6 +88,7 @@ class Faults:
     lists: float = 0
     rows: float = 0
     foreign: bool = False
+    key: str = ""
     mentioned: str = field(default="", repr=False)
 
     @cached_property
@@ -118,13 +120,12 @@ class Faults:
         rng = random.Random(crc32(row["id"].encode(), self.seed) ^ crc32(collection.encode()))  # noqa: S311  test data
         if rng.random() >= self.rows:
             return row
-        if self.seed % 3 and self._keys:
-            key = self._keys[self.seed % len(self._keys)]
-            return self._spoilt_at(row, key)
+        if self.key:
+            return self._spoilt_at(row, self.key)
         return self._spoilt(row, rng)
 
     def _spoilt_at(self, value: Any, key: str) -> Any:
-        """Spoil one key, in each row alike, and nothing else: so a fault is not hidden behind others."""
+        """Spoil one key and nothing else: so a fault is not hidden behind others."""
         if isinstance(value, list):
             return [self._spoilt_at(part, key) for part in value]
         if not isinstance(value, dict):
@@ -137,7 +138,7 @@ class Faults:
     def _spoilt(self, row: Row, rng: random.Random) -> Row:
         """Spoil some keys, here and in the objects within."""
         served = dict(row)
-        named = [key for key in row if self._names(key)] or list(row)
+        named = [key for key in row if self.names(key)] or list(row)
         for key in rng.choices(named if rng.random() < 0.9 else list(row), k=rng.choice((1, 1, 2, 5))):
             inner = served.get(key)
             parts = inner if isinstance(inner, list) else [inner]
@@ -150,11 +151,8 @@ class Faults:
             served["unknown"] = rng.choice(BAD)
         return served
 
-    @cached_property
-    def _keys(self) -> list[str]:
-        return [key for key in KEYS if self._names(key)]
-
-    def _names(self, key: str) -> bool:
+    def names(self, key: str) -> bool:
+        """Tell whether the document has a field that reads a key."""
         name = graphql_name(key)
         return not self._words.isdisjoint({name, name.removesuffix("Id"), name.removesuffix("Name")})
 
@@ -186,7 +184,8 @@ def _spoilt_answer(answer: Any, rng: random.Random) -> Any:
 def drawn(rng: random.Random, mentioned: str) -> Faults:
     """Draw what goes wrong in a case."""
     rates = {name: rng.choice((0.1, 0.3)) for name in ("calls", "answers", "lists", "rows")}
-    kept = rng.choice([("rows",), ("rows",), ("calls",), ("answers",), ("lists",), tuple(rates)])
-    return Faults(
-        rng.getrandbits(31), **{name: rates[name] for name in kept}, foreign=rng.random() < 0.1, mentioned=mentioned
-    )
+    kept = rng.choice([("rows",), ("rows",), ("rows",), ("calls",), ("answers",), ("lists",), tuple(rates)])
+    faults = Faults(rng.getrandbits(31), **{name: rates[name] for name in kept}, mentioned=mentioned)
+    keys = [key for key in KEYS if faults.names(key)]
+    one = kept == ("rows",) and keys and rng.random() < 0.7
+    return replace(faults, foreign=rng.random() < 0.1, key=rng.choice(keys) if one else "")
