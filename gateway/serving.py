@@ -1,6 +1,5 @@
 """The HTTP server of the commands: its socket, its process or processes, and the lines that tell where it is."""
 
-import asyncio
 import errno
 import logging.config
 import math
@@ -12,13 +11,10 @@ from typing import Any
 
 import typer
 import uvicorn
-from sqlalchemy import make_url
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway import embedded
-from gateway.embedded.database import DatabaseError, open_database
-from gateway.embedded.tables import METADATA
 from gateway.options import USAGE, fail
 from gateway.settings import Settings
 from gateway.workers import serve_by_workers
@@ -81,16 +77,8 @@ def _checked(make: Callable[[Settings], Starlette], settings: Settings) -> Starl
 
 def check_database(settings: Settings) -> None:
     """Open the embedded server's database once, so that what is wrong with it is told in one line."""
-    if settings.upstream is not None:
-        return
-
-    async def open_and_close() -> None:
-        await (await open_database(settings.database_url, METADATA)).close()
-
-    try:
-        asyncio.run(open_and_close())
-    except DatabaseError as error:
-        fail(str(error))
+    if settings.upstream is None and (problem := embedded.check(settings.database_url)):
+        fail(problem)
 
 
 def _check_workers(settings: Settings) -> None:
@@ -137,8 +125,4 @@ def _tell(settings: Settings, *, graphql: bool) -> None:
     typer.echo(f"REST API  {root}/api")
     if settings.upstream is None:
         typer.echo(f"REST docs {root}/api/docs")
-    typer.echo(f"Upstream  {settings.upstream or f'embedded, {_database(settings)}'}")
-
-
-def _database(settings: Settings) -> str:
-    return make_url(settings.database_url).render_as_string(hide_password=True)
+    typer.echo(f"Upstream  {settings.upstream or f'embedded, {embedded.shown(settings.database_url)}'}")

@@ -1,5 +1,23 @@
-"""The embedded server: a Prefect REST API in its own right, on SQLite or PostgreSQL."""
+"""The embedded server: a Prefect REST API in its own right, on SQLite or PostgreSQL.
 
-from gateway.embedded.app import create_app
+Its modules are imported when they are first used: a gateway before a remote server does without them, and without their
+35 MB.
+"""
 
-__all__ = ["create_app"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gateway.embedded.app import create_app as create_app
+    from gateway.embedded.database.check import check as check
+    from gateway.embedded.database.check import shown as shown
+
+__all__ = ["check", "create_app", "shown"]
+
+_PLACES = {"create_app": "app", "check": "database.check", "shown": "database.check"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -1,0 +1,26 @@
+"""The database of a server that is about to start: whether it can be opened, and what it is called."""
+
+import asyncio
+
+from sqlalchemy import make_url
+
+from gateway.embedded.database import DatabaseError, open_database
+from gateway.embedded.tables import METADATA
+
+
+def check(url: str) -> str | None:
+    """Open a database once; return what is wrong with it in one line, None where nothing is."""
+
+    async def open_and_close() -> None:
+        await (await open_database(url, METADATA)).close()
+
+    try:
+        asyncio.run(open_and_close())
+    except DatabaseError as error:
+        return str(error)
+    return None
+
+
+def shown(url: str) -> str:
+    """Return the URL of a database without its password."""
+    return make_url(url).render_as_string(hide_password=True)
