@@ -38,15 +38,16 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request, and the number that all chance in its answer comes from."""
+    """A request, and the number that all chance in its answer comes from: equal for what asks the same in another order."""
 
     method: str
     path: str
     body: bytes | None
 
-    @property
+    @cached_property
     def number(self) -> int:
-        return crc32(f"{self.method} {self.path}".encode(), crc32(self.body or b""))
+        asked = orjson.dumps(_in_order(self.json), option=orjson.OPT_SORT_KEYS)
+        return crc32(f"{self.method} {self.path}".encode(), crc32(asked))
 
     @cached_property
     def json(self) -> Row:
@@ -54,6 +55,12 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {(self.body or b'').decode()}".rstrip()
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_order(part) for name, part in value.items()}
+    return sorted(value) if isinstance(value, list) else value
 
 
 @dataclass
