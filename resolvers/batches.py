@@ -48,7 +48,7 @@ async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: 
         except NotFound:
             return None
 
-    return dict(zip(keys, await settled(map(read, keys)), strict=True))
+    return dict(zip(keys, await settled([read(key) for key in keys]), strict=True))
 
 
 async def rows_at_root(loaders: Loaders, collection: Collection, asked: Window, _root: list[str]) -> dict[str, Slice]:
@@ -72,8 +72,8 @@ async def count_at_root(
 
 async def lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, Any]:
     """Read the whole list of each parent, at once: the collection's route `listed`."""
-    paths = (fill(collection.listed or "", parent) for parent in parents)
-    answers = await settled(loaders.rows.read(collection.row, "GET", path) for path in paths)
+    paths = [fill(collection.listed or "", parent) for parent in parents]
+    answers = await settled([loaders.rows.read(collection.row, "GET", path) for path in paths])
     return dict(zip(parents, answers, strict=True))
 
 
@@ -106,7 +106,7 @@ async def children(loaders: Loaders, relation: HasMany, asked: Window, parents: 
         before, left = len(left), [parent for parent in left if parent not in done]
         if 2 * len(done) < before:
             break
-    alone = await settled(_alone(loaders, relation, asked, groups, parent) for parent in left)
+    alone = await settled([_alone(loaders, relation, asked, groups, parent) for parent in left])
     slices |= zip(left, alone, strict=True)
     for found in slices.values():
         if isinstance(found, Slice):
@@ -182,9 +182,9 @@ async def counts(
         counted = await _counted(loaders, relation.counts, relation, left)
         if counted is not None:
             return {parent: counted.get(parent, 0) for parent in parents}
-    alone = (
+    alone = [
         count(loaders.rows, relation.collection, relation.body(asked, [parent]), loaders.size, most) for parent in left
-    )
+    ]
     return {**dict.fromkeys(parents, 0), **dict(zip(left, await settled(alone), strict=True))}
 
 

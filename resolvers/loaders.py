@@ -1,7 +1,7 @@
 """The loaders of one operation: each reads a batch of keys at once, and each key once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -36,7 +36,8 @@ async def in_chunks(batch: Batch, keys: Sequence[str], size: int) -> dict[str, A
 
     The keys are sorted: equal sets of them make the same call.
     """
-    parts = [list(part) for part in chunks(sorted(keys), size)]
+    ordered = sorted(keys)
+    parts = [ordered] if len(ordered) <= size else [list(part) for part in chunks(ordered, size)]
     answers = await settled([batch(part) for part in parts])
     found: dict[str, Any] = dict.fromkeys(keys)
     for part, answer in zip(parts, answers, strict=True):
@@ -44,9 +45,8 @@ async def in_chunks(batch: Batch, keys: Sequence[str], size: int) -> dict[str, A
     return found
 
 
-async def settled(reads: Iterable[Awaitable[Any]]) -> list[Any]:
+async def settled(reads: Sequence[Awaitable[Any]]) -> list[Any]:
     """Read at once; a read that fails is its exception."""
-    reads = list(reads)
     if len(reads) != 1:
         return await asyncio.gather(*reads, return_exceptions=True)
     try:  # without a task of its own

@@ -16,7 +16,7 @@ class Via:
     row: str
     target: str
 
-    @property
+    @cached_property
     def collection(self) -> Collection:
         """The collection that the row between is read from."""
         return collection_of(named(self.row))
@@ -43,7 +43,7 @@ class BelongsTo:
     key: str | Via
     by: str = "id"
 
-    @property
+    @cached_property
     def collection(self) -> Collection:
         """The parents' collection."""
         return collection_of(named(self.parent))

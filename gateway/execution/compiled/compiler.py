@@ -99,13 +99,13 @@ class Compiler:
         metadata = definition_of(declared).metadata
         if "source" in metadata:
             source = metadata["source"]
-            asked = Arguments(self._strawberry, declared, node, lambda given, _: source.asked(given, self._most))
+            asked = Arguments(self._strawberry, declared, node, lambda given: source.asked(given, self._most))
             self._source.step(0, f"{key}: /{source.collection.name}")
             return AtRoot(key, source, asked, self._connection(declared, source.collection, details))
         if "root" not in metadata:
             raise Unsupported(f"the field {node.name.value}")
         root: Declared = metadata["root"]
-        asked = Arguments(self._strawberry, declared, node, lambda given, _: root.check(given))
+        asked = Arguments(self._strawberry, declared, node, root.check)
         self._source.step(0, f"{key}: {node.name.value}")
         if is_leaf_type(get_named_type(declared.type)):
             return Counted(key, root.read, asked)
@@ -199,7 +199,7 @@ class Compiler:
         self._source.step(self._depth, f"{key}: /{source.collection.name} of all rows")
         if relation is not None and hasattr(relation, "key"):
             self._need(self._rows(source.collection.row), relation.key)
-        asked = Arguments(self._strawberry, declared, node, lambda given, _: source.asked(given, self._most))
+        asked = Arguments(self._strawberry, declared, node, lambda given: source.asked(given, self._most))
         return Nested(key, source, asked, self._connection(declared, source.collection, details))
 
     def _need(self, shape: Shape, key: str | Via) -> None:

@@ -1,7 +1,7 @@
 """A compiled operation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -28,7 +28,8 @@ class Plan:
     async def run(self, context: Context, variables: Any) -> "Outcome":
         """Execute over `context.rest`, which gives undecoded answers; raises Irregular where graphql-core must do it."""
         rest = cast("Answers", context.rest)
-        run = Run(replace(context, rows=StructRows(rest, self.decoders), loader=LevelLoader), variables)
+        rows = StructRows(rest, self.decoders)
+        run = Run(Context(rows, context.page, context.max_first, LevelLoader), variables)
         asked = [root.asked(run) for root in self.roots]
         work = [root.value(run, each) for root, each in zip(self.roots, asked, strict=True)]
         return Outcome(self, run, self.made(*await together(work)))

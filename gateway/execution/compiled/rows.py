@@ -90,9 +90,9 @@ class LevelLoader:
 
     async def read_many(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return what keys stand for, by key; a failure is the exception in its place."""
-        missing = [key for key in keys if key not in self._found]
+        missing = [key for key in keys if key not in self._found] if self._found else keys
         if missing:
-            new = [key for key in missing if key not in self._reading]
+            new = [key for key in missing if key not in self._reading] if self._reading else missing
             if new:
                 if self._open is None:
                     self._open = asyncio.create_task(self._read())

@@ -94,14 +94,13 @@ class Parent:
         if not distinct:
             return [None] * len(rows)
         found = await by(loaders, self.relation.collection, self.relation.by).read_many(distinct)
-        read, made = [], dict.fromkeys(distinct)
+        made: dict[str | None, Any] = {}
         for key, row in found.items():
             if isinstance(row, BaseException):
                 made[key] = run.failures.null(row)
-            elif row is not None:
-                read.append(key)
+        read = [key for key, row in found.items() if row is not None and key not in made]
         made |= zip(read, await self.selection.complete(run, [found[key] for key in read]), strict=True)
-        return [made.get(key) if key else None for key in keys]
+        return list(map(made.get, keys))
 
     def failures(self, failures: Failures, value: Any, path: Path) -> Iterator[Failure]:
         """Find the failed reads."""
