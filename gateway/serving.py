@@ -1,6 +1,7 @@
 """The HTTP server of the commands: its socket, its process or processes, and the lines that tell where it is."""
 
 import errno
+import gc
 import logging.config
 import math
 import socket
@@ -61,7 +62,7 @@ def serve(settings: Settings, make: Callable[[Settings], Starlette], *, graphql:
             _tell(settings, graphql=graphql)
             served = _serve_alone(uvicorn.Config(app, **_options(settings)), listening)
         else:
-            config = uvicorn.Config(partial(make, settings), factory=True, **_options(settings))
+            config = uvicorn.Config(partial(_made, make, settings), factory=True, **_options(settings))
             served = serve_by_workers(config, listening, partial(_tell, settings, graphql=graphql))
     if not served:
         raise typer.Exit(1)
@@ -70,9 +71,17 @@ def serve(settings: Settings, make: Callable[[Settings], Starlette], *, graphql:
 def _checked(make: Callable[[Settings], Starlette], settings: Settings) -> Starlette:
     # Where several processes serve, each makes its own: this one tells what is wrong with the settings, once.
     try:
-        return make(settings)
+        return _made(make, settings)
     except ValueError as error:
         fail(str(error))
+
+
+def _made(make: Callable[[Settings], Starlette], settings: Settings) -> Starlette:
+    app = make(settings)
+    # What is there now stays: the collector need not look through schema and modules, as it would many times a second.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def check_database(settings: Settings) -> None:
