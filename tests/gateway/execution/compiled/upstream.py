@@ -115,8 +115,8 @@ class RandomUpstream:
         if path in LISTED:
             [(_, parent)] = parse_qsl(query)
             return [self._served(LISTED[path], row) for row in rows.lists.get((LISTED[path], parent), [])]
-        name, verb = path.strip("/").split("/", 1)
-        if name not in BY_NAME:
+        name, _, verb = path.strip("/").partition("/")
+        if name not in BY_NAME or not verb:
             raise Missing
         return (
             self._one(rows, BY_NAME[name], path, verb)
