@@ -54,6 +54,27 @@ NONSENSE = [
     b'{"id": null}',
     b"18446744073709551616",
 ]
+MALFORMED = [
+    b"01",
+    b"-",
+    b"+1",
+    b"1.",
+    b".5",
+    b"NaN",
+    b"tru",
+    b"'a'",
+    b'"\x01"',
+    b'"\\x41"',
+    b'"\\ud800"',
+    b'"\\u12"',
+    b"[1,]",
+    b"{,}",
+    b'{"a" 1}',
+    b"[" * 1_100 + b"]" * 1_100,
+]
+"""What is no JSON, or none that is taken."""
+ODD = [b"[" * 300 + b"]" * 300, b'{"\\u0069d":1}', b"1E2", b"1e-400", b"-0", b"[ \t\r\n]", b'"\x7f\\/"']
+"""What is JSON."""
 OTHER_ID = "00000000-0000-0000-0000-000000000099"
 SPOILT_LISTS: list[Callable[[list[Any]], list[Any]]] = [
     lambda rows: [*rows, None],
@@ -106,9 +127,9 @@ class Faults:
             if rng.random() < 0.1:
                 raise rng.choice([Unsent, Lost, BrokenOff])("as the test wants it")
             return rng.choice(REFUSALS)
-        if rng.random() < self.answers:
-            return 200, rng.choice(NONSENSE)
         status, answer = right()
+        if rng.random() < self.answers:
+            return 200, rng.choice((rng.choice(NONSENSE), _miswritten(self._written(answer), rng)))
         if status == 200 and rng.random() < self.lists:
             answer = _spoilt_answer(answer, rng)
         return status, self._written(answer)
@@ -163,6 +184,26 @@ class Faults:
             return msgspec.json.encode(answer)
         except OverflowError:  # an integer of more than 64 bits
             return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _miswritten(text: bytes, rng: random.Random) -> bytes:
+    """Write an answer so that it is no JSON somewhere, or is unusual JSON."""
+    start, brace, rest = text.partition(b"{") if rng.random() < 0.5 else text.rpartition(b"{")
+    changed = [
+        start + brace + b'"x":' + rng.choice(MALFORMED + ODD) + (b"," if rest[:1] != b"}" else b"") + rest,
+        start
+        + brace
+        + b'"id":'
+        + rng.choice(ODD)
+        + (b"," if rest[:1] != b"}" else b"")
+        + rest,  # the last of two counts
+        text.replace(b'"id":', b'"\\u0069d":'),
+        text[: -rng.randrange(1, 9)],
+        text + rng.choice((b"]", b"x", b",", b" \n", b"\0")),
+        b"\xef\xbb\xbf" + text,
+        b" " + text,
+    ]
+    return rng.choice(changed)
 
 
 def _spoil(row: Row, key: str, rng: random.Random) -> None:
