@@ -4,6 +4,7 @@ Each function takes the loaders, what it reads and at last the keys; the same on
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,10 +24,10 @@ def by(loaders: Loaders, collection: Collection, key: str = "id") -> Loader:
     return loaders.of(by_key if collection.bulk else one_by_one, collection, key)
 
 
-def prime(loaders: Loaders, collection: Collection, rows: Sequence[Any]) -> None:
+def remember(loaders: Loaders, collection: Collection, rows: Sequence[Any]) -> None:
     """Remember rows that were read, so that a relation does not read them again."""
     if collection.item and rows:
-        by(loaders, collection).prime(loaders.rows.column(rows, "id"), rows)
+        by(loaders, collection).remember(rows, partial(loaders.rows.column, key="id"))
 
 
 async def by_key(loaders: Loaders, collection: Collection, key: str, keys: list[str]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ async def by_key(loaders: Loaders, collection: Collection, key: str, keys: list[
     column = loaders.rows.column(rows, key)
     only(column, key, keys, path_of(collection, "filter"))
     if key != "id":
-        prime(loaders, collection, rows)
+        remember(loaders, collection, rows)
     return {value: row for value, row in zip(reversed(column), reversed(rows), strict=True) if value is not None}
 
 
@@ -54,7 +55,7 @@ async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: 
 async def rows_at_root(loaders: Loaders, collection: Collection, asked: Window, _root: list[str]) -> dict[str, Slice]:
     """Read a window of a collection."""
     found = await window(loaders.rows, collection, orjson.loads(asked.groups), asked, loaders.size)
-    prime(loaders, collection, found.rows)
+    remember(loaders, collection, found.rows)
     return {ROOT: found}
 
 
@@ -110,7 +111,7 @@ async def children(loaders: Loaders, relation: HasMany, asked: Window, parents: 
     slices |= zip(left, alone, strict=True)
     for found in slices.values():
         if isinstance(found, Slice):
-            prime(loaders, relation.collection, found.rows)
+            remember(loaders, relation.collection, found.rows)
     return slices
 
 

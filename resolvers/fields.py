@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from resolvers.batches import ROOT, count_at_root, keys_of, prime
+from resolvers.batches import ROOT, count_at_root, keys_of, remember
 from resolvers.batches import by as loaded
 from resolvers.collection import Collection, Row, lazy
 from resolvers.connection import Connection, Read
@@ -114,7 +114,7 @@ async def _item(collection: Collection, context: Context, asked: str | list[str]
         row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *asked))
     except NotFound:
         return None
-    prime(context.loaders, collection, [row])
+    remember(context.loaders, collection, [row])
     return row
 
 

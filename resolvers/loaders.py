@@ -14,6 +14,9 @@ from resolvers.shared import shared
 Batch = Callable[[list[str]], Awaitable[dict[str, Any]]]
 """Reads keys, sorted; a key that is missing from its answer is null, an exception there is that key's failure."""
 
+Keys = Callable[[Sequence[Any]], Sequence[str | None]]
+"""Returns the key of each row; None where it has none."""
+
 
 class Loader(Protocol):
     """Reads by key, together with what else is asked at the moment."""
@@ -27,7 +30,7 @@ class Loader(Protocol):
     async def read_many(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return what keys stand for, by key; a failure is the exception in its place."""
 
-    def prime(self, keys: Sequence[str | None], rows: Sequence[Any]) -> None:
+    def remember(self, rows: Sequence[Any], keys: Keys) -> None:
         """Remember rows that were read otherwise, so that they are not read again."""
 
 
@@ -76,11 +79,11 @@ class KeyLoader(DataLoader[str, Any]):
         """Load keys; a failure is the exception in its place."""
         return dict(zip(keys, await asyncio.gather(*map(self.read, keys), return_exceptions=True), strict=True))
 
-    def prime(self, keys: Sequence[str | None], rows: Sequence[Any]) -> None:  # type: ignore[override]  # of many
+    def remember(self, rows: Sequence[Any], keys: Keys) -> None:
         """Remember rows that were read otherwise."""
-        for key, row in zip(keys, rows, strict=True):
+        for key, row in zip(keys(rows), rows, strict=True):
             if key is not None:
-                super().prime(key, row)
+                self.prime(key, row)
 
 
 class Loaders:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.shapes import Decoders, attribute
-from resolvers.loaders import Batch, in_chunks
+from resolvers.loaders import Batch, Keys, in_chunks
 from resolvers.rest import Rest
 
 
@@ -76,6 +76,7 @@ class LevelLoader:
         self._batch = batch
         self._size = size
         self._found: dict[str, Any] = {}
+        self._remembered: list[tuple[Sequence[Any], Keys]] = []
         self._keys: dict[str, None] = {}
         """The keys of the batch that is about to be read, together with what else is asked at the moment."""
         self._open: asyncio.Task[None] | None = None
@@ -90,6 +91,8 @@ class LevelLoader:
 
     async def read_many(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return what keys stand for, by key; a failure is the exception in its place."""
+        if self._remembered:
+            self._recall()
         missing = [key for key in keys if key not in self._found] if self._found else keys
         if missing:
             new = [key for key in missing if key not in self._reading] if self._reading else missing
@@ -108,7 +111,12 @@ class LevelLoader:
         found = await in_chunks(self._batch, keys, self._size)
         self._found |= found
 
-    def prime(self, keys: Sequence[str | None], rows: Sequence[Any]) -> None:
-        """Remember rows that were read otherwise."""
-        primed: dict[Any, Any] = dict(zip(keys, rows, strict=True))
-        self._found = primed | self._found
+    def remember(self, rows: Sequence[Any], keys: Keys) -> None:
+        """Remember rows that were read otherwise; most operations never ask for them."""
+        self._remembered.append((rows, keys))
+
+    def _recall(self) -> None:
+        remembered, self._remembered = self._remembered, []
+        for rows, keys in remembered:
+            known: dict[Any, Any] = dict(zip(keys(rows), rows, strict=True))
+            self._found = known | self._found
