@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from strawberry.federation import Schema
 
 from gateway.execution import Answer, Execution, GraphQLRequest
 from gateway.settings import Settings
@@ -138,23 +139,23 @@ def _canonical(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def execution(upstream: RandomUpstream, settings: Settings, *, compiled: bool) -> Execution:
+def execution(upstream: RandomUpstream, settings: Settings, *, compiled: bool, built: Schema = BUILT) -> Execution:
     """Make an execution as the gateway has it."""
     chosen = settings.model_copy(update={"compiled": compiled})
 
     def context(session: Any) -> Context:
         return Context(JsonRows(session), page=chosen.page_size, max_first=chosen.max_first)
 
-    return Execution(BUILT, Upstream(upstream, chosen), chosen, context)
+    return Execution(built, Upstream(upstream, chosen), chosen, context)
 
 
 class Executor:
     """Runs a case by one of the executors, again and again over one upstream."""
 
-    def __init__(self, case: Case, *, compiled: bool, schedule: int = 0) -> None:
+    def __init__(self, case: Case, *, compiled: bool, schedule: int = 0, built: Schema = BUILT) -> None:
         self.operation = case.operation
         self.upstream = RandomUpstream(case.seed % WORLDS, schedule=schedule)
-        self.execution = execution(self.upstream, case.settings, compiled=compiled)
+        self.execution = execution(self.upstream, case.settings, compiled=compiled, built=built)
 
     async def outcome(self, situation: Situation) -> Outcome:
         self.upstream.begin(situation.faults)
@@ -233,24 +234,25 @@ def _in_other_batches(faults: Faults, expected: Outcome, found: Outcome) -> bool
 
 
 class Comparison:
-    """Compares the executors on cases, and counts what they did.
+    """Compares the executors on cases, and counts what they did; the compiled one executes the schema `built`.
 
     `racy` is where graphql-core itself gives another answer, or makes other calls, when the upstream answers in another
     order, or where other calls failed because the same ids were asked for by others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, built: Schema = BUILT) -> None:
         self.runs = 0
         self.racy = 0
         self.seen: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+        self._built = built
 
     async def difference(self, case: Case) -> Difference | None:
         """Return the first difference of a case, None where there is none.
 
         Each situation comes twice, since an operation is compiled when it comes again.
         """
-        interpreted, compiled = Executor(case, compiled=False), Executor(case, compiled=True)
+        interpreted, compiled = Executor(case, compiled=False), Executor(case, compiled=True, built=self._built)
         for situation in case.situations:
             expected = await interpreted.outcome(situation)
             for _ in range(2):

@@ -5,6 +5,9 @@
 
 import os
 
+from strawberry.extensions import SchemaExtension
+
+from schema.build import build
 from tests.gateway.execution.compiled.alike import PATIENT, Case, Comparison, drawn_case
 from tests.gateway.execution.compiled.reduction import reduced
 
@@ -33,6 +36,14 @@ async def test_answers_and_calls_are_the_same() -> None:
     counts = comparison.counts
     assert counts["compiled"] + counts["replayed"] > counts.total() / 2
     assert counts["compiled"] > counts["replayed"]
+
+
+async def test_the_same_by_schema_execute() -> None:
+    """With an extension of Strawberry's, operations go through its `schema.execute`."""
+    comparison = Comparison(build([SchemaExtension]))
+    for seed in range(SEED, SEED + CASES // 8):
+        difference = await comparison.difference(drawn_case(seed))
+        assert difference is None, str(difference)
 
 
 async def _shown(case: Case) -> str:
