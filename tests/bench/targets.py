@@ -36,7 +36,13 @@ def _against_own(operation: str, other: str) -> Measure:
 
 
 def _memory(operation: str, peer: str) -> Measure:
-    return lambda results: results.ratio((OURS, operation), (peer, operation), lambda sample: float(sample["memory"]))
+    """Compare what is resident in the first round, when little else has been asked yet: later, it is that of all queries."""
+
+    def measure(results: Results) -> float | None:
+        ours, others = results.of(OURS, operation), results.of(peer, operation)
+        return ours[0]["memory"] / others[0]["memory"] if ours and others else None
+
+    return measure
 
 
 def _workers(results: Results) -> float | None:
