@@ -13,7 +13,7 @@ from tests.gateway.execution.compiled.reduction import reduced
 
 pytestmark = PATIENT
 
-CASES = int(os.environ.get("PREFECT_GRAPHQL_TEST_CASES", "200"))
+CASES = int(os.environ.get("PREFECT_GRAPHQL_TEST_CASES", "160"))
 SEED = int(os.environ.get("PREFECT_GRAPHQL_TEST_SEED", "0"))
 MOST_SHOWN = 3
 
