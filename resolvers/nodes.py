@@ -8,6 +8,7 @@ from typing import Any
 from resolvers.batches import by
 from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
+from resolvers.errors import UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,17 @@ def asked(types: Some[str]) -> list[Collection]:
 async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # noqa: A002  as in REST
     """Ask the collections of some types for a row, at once, all of them for no type; null where there is none.
 
-    A collection that fails is an error only where no other has the row.
+    A collection that the upstream fails to read is an error only where no other has the row.
     """
     collections = asked(types)
     found = await asyncio.gather(
         *(by(context.loaders, collection).read(id) for collection in collections), return_exceptions=True
     )
     for collection, row in zip(collections, found, strict=True):
-        if row is not None and not isinstance(row, BaseException):
+        if isinstance(row, BaseException):
+            if not isinstance(row, UpstreamError):
+                raise row
+        elif row is not None:
             return Found(collection, row)
     for failure in found:
         if isinstance(failure, BaseException):

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.federation import Schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
+from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
 from resolvers import fields
@@ -88,9 +90,14 @@ def root(name: str, fields: Mapping[str, StrawberryField], description: str) -> 
     return create_type(name, list(fields.values()), description=description)
 
 
+class _Schema(Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log nothing: most are the client's or the upstream's; who shows them logs what is a defect of ours."""
+
+
 def build(extensions: Sequence[Callable[[], SchemaExtension]] = ()) -> Schema:
     """Build the schema; `extensions` are Strawberry's, as classes or what makes them."""
-    return Schema(
+    return _Schema(
         query=root("Query", queries(), "What can be read."),
         mutation=root("Mutation", mutations(), "What can be changed: each field is one action of the REST API."),
         types=[collection.row for collection in COLLECTIONS],

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -14,6 +15,7 @@ from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
 from gateway.execution.documents import Document, Documents, Invalid, NestedBeyondParsing, graphql_schema
 from gateway.execution.errors import formatted, formatted_failures, internal, logger
+from gateway.execution.known import KnownDocuments
 from gateway.execution.recorded import Recorded
 from gateway.execution.recorded import Upstream as Answers
 from gateway.execution.request import Answer, GraphQLRequest
@@ -73,6 +75,7 @@ class Execution:
         self._strawberry = schema
         if schema.extensions:
             schema.execution_context_class = type("Executor", (CompiledExecutor,), {"plans": self.plans})
+            schema.extensions = (partial(KnownDocuments, self.documents), *schema.extensions)
         self._schema = graphql_schema(schema)
         self._cost = Cost(self._schema, settings)
         self._upstream = upstream

@@ -54,10 +54,12 @@ class Answer:
         return orjson.loads(self.body) if self.body else None
 
     def rows(self, decoder: msgspec.json.Decoder[T]) -> T:
-        """Return what the decoder makes of the body, once for all who share the answer; raises `msgspec.MsgspecError`."""
+        """Return what the decoder makes of the body, once for all who share the answer; raises `msgspec.MsgspecError`, UnicodeDecodeError."""
         try:
             rows: T = self._rows[decoder]
         except KeyError:
+            if not self.body.isascii():
+                self.body.decode()  # msgspec does not look into what it copies or skips
             rows = self._rows[decoder] = decoder.decode(self.body)
         return rows
 

@@ -24,7 +24,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Return the result, its data plain dicts and lists."""
         plans, context = self.plans, self.context_value
-        if plans is None or self.middleware_manager is not None or not isinstance(context, Context):
+        resolving = self.middleware_manager and self.middleware_manager.middlewares
+        if plans is None or resolving or not isinstance(context, Context):
             return super().execute_operation(serially)
         plan = plans.of(self.operation, self.fragment_definitions, self.variable_values)
         if plan is None:

@@ -26,8 +26,8 @@ MOST_STRUCTS = 2_000
 NULL = msgspec.Raw(b"null")
 
 INT = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-# Beyond 2**53 an integer may not be a float; graphql-core decides.
-FLOAT = Annotated[float, msgspec.Meta(ge=-(2**53), le=2**53)]
+# From 2**53 on an integer may not be a float; graphql-core decides.
+FLOAT = Annotated[float, msgspec.Meta(gt=-(2**53), lt=2**53)]
 SCALARS: dict[str, Any] = {
     "ID": str,
     "String": str,

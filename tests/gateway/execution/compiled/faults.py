@@ -71,6 +71,8 @@ MALFORMED = [
     b"{,}",
     b'{"a" 1}',
     b"[" * 1_100 + b"]" * 1_100,
+    b'"\xff"',
+    b'"\xed\xa0\x80"',
 ]
 """What is no JSON, or none that is taken."""
 ODD = [b"[" * 300 + b"]" * 300, b'{"\\u0069d":1}', b"1E2", b"1e-400", b"-0", b"[ \t\r\n]", b'"\x7f\\/"']

@@ -44,6 +44,7 @@ async def test_the_same_by_schema_execute() -> None:
     for seed in range(SEED, SEED + CASES // 8):
         difference = await comparison.difference(drawn_case(seed))
         assert difference is None, str(difference)
+    assert comparison.counts["compiled"] > comparison.counts["replayed"] > 0
 
 
 async def _shown(case: Case) -> str:
