@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report clean
+.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report bench-embedded clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -43,6 +43,9 @@ bench-peers: .venv/bench.installed ## Installs the other gateways in .cache/benc
 
 bench-report: .venv/bench.installed ## Writes README's table and chart from tests/bench/results.json.
 	@$(BIN)/python -m tests.bench report
+
+bench-embedded: .venv/bench.installed ## Compares the embedded server with a real Prefect on SQLite, 8 minutes; BENCH="--rounds 1 --seconds 2" is quick.
+	@$(BIN)/python -m tests.bench.embedded $(BENCH)
 
 clean: ## Removes the environment and whatever tools left; a database stays.
 	rm -rf .venv dist .cache .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,7 @@
 """SQLite: short functions run at once, long ones in threads; what has queued up to be written is committed in one go."""
 
 import asyncio
+import math
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,9 @@ GROUP = 256
 
 PATIENCE = 0.01
 """Seconds for which a function may keep the event loop: handing it to a thread costs more than most functions take."""
+
+QUICK = 0.001
+"""Seconds of a commit below which the next one is not handed to a thread either."""
 
 Acknowledgement = Callable[[], None]
 """Tells a caller what became of the write."""
@@ -85,6 +89,7 @@ class SqliteDatabase:
         self._writing = ThreadPoolExecutor(1, "sqlite-writer")
         self._waiting: deque[_Write] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._disk = math.inf
         self._closed = False
 
     @classmethod
@@ -164,8 +169,8 @@ class SqliteDatabase:
     async def _commit(self, group: list[_Write]) -> list[Acknowledgement]:
         """Run a group of writes in one transaction; return how to tell their callers, once it is on disk.
 
-        The statements run at once and only the disk is waited for in a thread. Where they take too long, or another
-        program is writing, all of it happens in the thread instead.
+        The statements run at once, and only a disk that is slow is waited for in a thread. Where they take too long, or
+        another program is writing, all of it happens in the thread instead.
         """
         in_thread = asyncio.get_running_loop().run_in_executor
         try:
@@ -175,8 +180,17 @@ class SqliteDatabase:
                 raise
             self._writer.rollback()
             return await in_thread(self._writing, self._run_patiently, group)
-        await in_thread(self._writing, self._writer.commit)
+        if self._disk < QUICK:
+            self._end()
+        else:
+            await in_thread(self._writing, self._end)
         return acknowledgements
+
+    def _end(self) -> None:
+        """Commit, and note how long the disk took."""
+        began = monotonic()
+        self._writer.commit()
+        self._disk = monotonic() - began
 
     def _run_at_once(self, group: list[_Write]) -> list[Acknowledgement]:
         """Run a group of writes; those that there is no time for leave it and wait again."""
