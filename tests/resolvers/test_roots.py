@@ -275,7 +275,7 @@ async def thousand(database_url: str) -> AsyncGenerator[Place]:
             connection.execute(insert(TABLES["flow_runs"]), runs)
 
         await app.state.database.write(fill)
-        yield Place(Plain(http), upstream.embedded(app), exact=True, world=World({"flow_runs": runs}))
+        yield Place(Plain(http), upstream.embedded(app), exact=True, compares=True, world=World({"flow_runs": runs}))
 
 
 @pytest.mark.parametrize("walked", WALKS)
