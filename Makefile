@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report bench-embedded clean
+.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report bench-embedded plans clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -46,6 +46,9 @@ bench-report: .venv/bench.installed ## Writes README's table and chart from test
 
 bench-embedded: .venv/bench.installed ## Compares the embedded server with a real Prefect on SQLite, 8 minutes; BENCH="--rounds 1 --seconds 2" is quick.
 	@$(BIN)/python -m tests.bench.embedded $(BENCH)
+
+plans: .venv/bench.installed ## Prints how SQLite finds what a UI asks for among a million flow runs; PLANS=--details prints its plans too.
+	@$(BIN)/python -m tests.bench.plans $(PLANS)
 
 clean: ## Removes the environment and whatever tools left; a database stays.
 	rm -rf .venv dist .cache .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, bindparam, case, func, literal, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import Boolean, Text
 
+from gateway.embedded.tags import TAGS
 from gateway.embedded.types import TextList, microseconds
 
 
@@ -36,6 +47,15 @@ class _OfList(_Truth):
         super().__init__(column, bindparam(name, given, TextList(), unique=not later, required=later))
 
 
+class _OfTags(_Truth):
+    """A condition on the tags of a row whose table has a table of tags beside it (see `tags`)."""
+
+    def __init__(self, column: ColumnElement[Any], values: Sequence[str]) -> None:
+        table: Any = column.table
+        names: tuple[ColumnElement[Any], ...] = (literal_column(TAGS[table.name].name), literal_column(table.name))
+        super().__init__(column, bindparam(None, list(values), TextList(), unique=True), *names)
+
+
 class member(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
     """The column's text is one of the values."""
 
@@ -50,6 +70,18 @@ class has_any(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
 
 class has_all(_OfList):  # noqa: N801 (reads as the function that it is in SQL)
     """The column's list has all of the values."""
+
+    inherit_cache = True
+
+
+class tagged_any(_OfTags):  # noqa: N801 (reads as the function that it is in SQL)
+    """The row has at least one of the tags."""
+
+    inherit_cache = True
+
+
+class tagged_all(_OfTags):  # noqa: N801 (reads as the function that it is in SQL)
+    """The row has all of the tags."""
 
     inherit_cache = True
 
@@ -86,6 +118,19 @@ SPELLINGS: tuple[tuple[type[FunctionElement[Any]], str, str], ...] = (
     (
         has_all,
         "(NOT EXISTS (SELECT 1 FROM json_each({1}) AS tag WHERE tag.value NOT IN (SELECT value FROM json_each({0}))))",
+        "({0} ?& {1})",
+    ),
+    (
+        tagged_any,
+        "(EXISTS (SELECT 1 FROM {2} AS t WHERE t.tag IN (SELECT value FROM json_each({1})) AND t.id = {3}.id))",
+        "({0} ?| {1})",
+    ),
+    (
+        tagged_all,
+        (
+            "(NOT EXISTS (SELECT 1 FROM json_each({1}) AS tag WHERE NOT EXISTS"
+            " (SELECT 1 FROM {2} AS t WHERE t.tag = tag.value AND t.id = {3}.id)))"
+        ),
         "({0} ?& {1})",
     ),
     (like, "(lower({0}) LIKE lower({1}))", "({0} ILIKE {1} ESCAPE '')"),

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from gateway.embedded.expressions import has_all, has_any, like, member, start
+from gateway.embedded.expressions import has_all, has_any, like, member, start, tagged_all, tagged_any
 from gateway.embedded.search import search
 from gateway.embedded.tables import TABLES
+from gateway.embedded.tags import TAGS
 from gateway.embedded.types import Tags
 from schema.operators import Operator
 
@@ -102,8 +103,10 @@ WORDS: dict[str, Word] = {
 
 # A list is never null in the database: `is_null_` asks whether it is empty.
 LIST_WORDS: dict[str, Word] = {
-    "any_": has_any,
-    "all_": lambda column, values: has_all(column, values) if values else None,
+    "any_": lambda column, values: (tagged_any if column.table.name in TAGS else has_any)(column, values),
+    "all_": lambda column, values: (
+        (tagged_all if column.table.name in TAGS else has_all)(column, values) if values else None
+    ),
     "is_null_": lambda column, yes: column == [] if yes else column != [],
 }
 

@@ -16,7 +16,8 @@ Keys = dict[str, list[tuple[str, ...]]]
 
 UNIQUE: Keys = {
     "flows": [("name",)],
-    "flow_runs": [("flow_id", "idempotency_key")],
+    # Not led by the flow: a key alone finds its run too.
+    "flow_runs": [("idempotency_key", "flow_id")],
     # Not led by the flow run, or SQLite would find its task runs by this index and sort them.
     "task_runs": [("dynamic_key", "task_key", "flow_run_id")],
     "deployments": [("flow_id", "name")],
@@ -28,17 +29,18 @@ UNIQUE: Keys = {
 SORTED: Keys = {
     "flows": [("created", "id"), ("updated", "id")],
     "flow_runs": [
-        (START, "id"),
+        (START, "id", "state_type", "state_name"),
         ("state_type", START, "id"),
         ("state_name", START, "id"),
         ("flow_id", START, "id"),
         ("deployment_id", START, "id"),
-        ("work_queue_id", "state_type", "next_scheduled_start_time"),
+        ("work_queue_id", START, "id"),
+        ("work_queue_name", START, "id"),
+        ("parent_task_run_id", START, "id"),
         ("expected_start_time", "id"),
         ("next_scheduled_start_time", "id"),
         ("end_time", "id"),
         ("name", "id"),
-        ("parent_task_run_id",),
     ],
     "task_runs": [
         ("flow_run_id", "expected_start_time", "id"),
@@ -56,22 +58,75 @@ SORTED: Keys = {
     "deployment_schedules": [("deployment_id",)],
 }
 
-# Rows with tags, on PostgreSQL; SQLite looks through the rows that the other conditions leave.
+# Columns that most rows lack, and that are never asked for their absence: an index leaves those rows out.
+SPARSE = frozenset(
+    {
+        ("flow_runs", "idempotency_key"),
+        ("flow_runs", "work_queue_id"),
+        ("flow_runs", "work_queue_name"),
+        ("task_runs", "dynamic_key"),
+    }
+)
+
+# Rows with tags, on PostgreSQL; SQLite has tables of tags beside those of runs (see `tags`).
 TAGGED = ("flows", "flow_runs", "task_runs", "deployments")
+
+ROWS = {"flow_runs": 1_000_000, "task_runs": 4_000_000, "logs": 10_000_000}
+"""Rows that a table is taken to have; others `FEW_ROWS`."""
+FEW_ROWS = 1_000
+
+ALIKE = {
+    "state_type": 8_000,
+    "state_name": 4_000,
+    "work_queue_id": 4_000,
+    "work_queue_name": 4_000,
+    "flow_id": 1_000,
+    "deployment_id": 200,
+    "dynamic_key": 100_000,
+    "task_key": 10_000,
+    "flow_run_id": 50,
+    "task_run_id": 50,
+    "name": 10,
+    "next_scheduled_start_time": 10,
+    "parent_task_run_id": 2,
+}
+"""Rows that are taken to have one value of a column; of others one row has it.
+
+Fewer than there are: SQLite takes a list to have 25 values, and would rather walk along a sort than look for so many.
+"""
 
 
 def add_indexes(table: Table) -> None:
-    """Add its indexes to a table."""
+    """Add its indexes to a table, each with what SQLite's planner is told of it (see `database.planner`)."""
     for key in UNIQUE.get(table.name, ()):
         columns = [table.c[column] for column in key]
-        # Nulls are never equal; left out, the index doesn't tempt SQLite where another has the order too.
-        given = columns[-1].is_not(None) if columns[-1].nullable else None
-        Index(f"uq_{table.name}__{'_'.join(key)}", *columns, unique=True, sqlite_where=given, postgresql_where=given)
+        name = f"uq_{table.name}__{'_'.join(key)}"
+        Index(name, *columns, unique=True, info={"spread": _spread(table, key)}, **_given(table, columns))
     for key in SORTED.get(table.name, ()):
-        Index(f"ix_{table.name}__{'_'.join(key)}"[:LONGEST_NAME], *(nulls_low(_key(table, column)) for column in key))
+        keys = [_key(table, column) for column in key]
+        name = f"ix_{table.name}__{'_'.join(key)}"[:LONGEST_NAME]
+        spread = {"spread": _spread(table, key)}
+        Index(name, *map(nulls_low, keys), info=spread, **_given(table, keys))
     if table.name in TAGGED:
-        Index(f"ix_{table.name}__tags", table.c.tags, postgresql_using="gin").ddl_if(dialect="postgresql")
+        Index(f"ix_{table.name}__tags", table.c.tags, postgresql_using="gin", info={"dialect": "postgresql"})
 
 
 def _key(table: Table, name: str) -> ColumnElement[Any]:
     return start(table) if name == START else table.c[name]
+
+
+def _given(table: Table, columns: list[Any]) -> dict[str, Any]:
+    """Leave rows out of an index; nulls are never equal, so that a unique one needs none either."""
+    sparse = columns[0] if (table.name, getattr(columns[0], "name", "")) in SPARSE else None
+    if sparse is None:
+        return {}
+    given = next(column for column in (sparse, columns[-1]) if column.nullable).is_not(None)
+    return {"sqlite_where": given, "postgresql_where": given}
+
+
+def _spread(table: Table, key: tuple[str, ...]) -> list[int]:
+    """Return the rows of an index, and how many of them have the same first column, the same first two, and so on."""
+    spread = [ROWS.get(table.name, FEW_ROWS)]
+    for column in key:
+        spread.append(min(spread[-1], ALIKE.get(column, 1)))
+    return spread

@@ -12,8 +12,9 @@ from gateway.embedded.bodies import Body, History, NumberedPage, Page, Paginated
 from gateway.embedded.database import Database
 from gateway.embedded.history import read_history
 from gateway.embedded.hot import Hot, Read, Router
-from gateway.embedded.queries import count, order, page
+from gateway.embedded.queries import order, page
 from gateway.embedded.rows import dump, read_by, read_rows
+from gateway.embedded.scouts import counted, planned, scouted
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from resolvers.collection import Collection
@@ -59,8 +60,9 @@ def add_filter(router: Router, collection: Collection) -> None:
 
     def prepare(query: Any) -> Read:
         limit = page_limit(query.limit)
-        statement = page(name, query.groups, getattr(query, "sort", None) or default, limit, query.offset or 0)
-        return lambda connection: dump(read_rows(connection, name, statement))
+        sort, offset = getattr(query, "sort", None) or default, query.offset or 0
+        statement = planned(query.groups, lambda groups: page(name, groups, sort, limit, offset))
+        return lambda connection: dump(read_rows(connection, name, statement(connection)))
 
     @router.post("/filter", response_model=list[collection.row], summary=f"Read {name}")  # type: ignore[name-defined]  # a variable
     async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
@@ -75,8 +77,8 @@ def add_count(router: Router, collection: Collection) -> None:
     CountBody = body(collection, "CountQuery", Body, groups_of(collection))  # noqa: N806 (a class)
 
     def prepare(query: Any) -> Read:
-        statement = count(name, query.groups)
-        return lambda connection: dump(connection.scalar(statement))
+        number = counted(name, query.groups)
+        return lambda connection: dump(number(connection))
 
     @router.post("/count", response_model=int, summary=f"Count {name}")
     async def read(request: Request, query: CountBody | None = None) -> Response:  # type: ignore[valid-type]  # made above
@@ -92,14 +94,16 @@ def add_paginate(router: Router, collection: Collection) -> None:
 
     def prepare(query: Any) -> Read:
         limit, number = page_limit(query.limit), query.page or 1
-        rows = page(name, query.groups, query.sort or default, limit, (number - 1) * limit)
-        total = count(name, query.groups)
+        sort, offset = query.sort or default, (number - 1) * limit
+
+        statement = planned(query.groups, lambda groups: page(name, groups, sort, limit, offset))
+        total = counted(name, query.groups)
 
         def run(connection: Connection) -> bytes:
-            counted: int = connection.scalar(total)
-            pages = -(-counted // limit) if limit else 0
-            results = read_rows(connection, name, rows)
-            return dump({"results": results, "count": counted, "limit": limit, "pages": pages, "page": number})
+            rows = total(connection)
+            pages = -(-rows // limit) if limit else 0
+            results = read_rows(connection, name, statement(connection))
+            return dump({"results": results, "count": rows, "limit": limit, "pages": pages, "page": number})
 
         return run
 
@@ -142,7 +146,9 @@ def add_history(router: Router, collection: Collection) -> None:
         span = (asked.history_start, asked.history_end, timedelta(seconds=asked.history_interval_seconds))
         return JSON(
             await database_of(request).read(
-                lambda connection: dump(read_history(connection, name, given, *span, datetime.now(UTC)))
+                lambda connection: dump(
+                    read_history(connection, name, scouted(connection, given), *span, datetime.now(UTC))
+                )
             )
         )
 

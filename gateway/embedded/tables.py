@@ -5,6 +5,7 @@ from sqlalchemy import MetaData, Table
 
 from gateway.embedded.columns import columns
 from gateway.embedded.indexes import add_indexes
+from gateway.embedded.tags import MANY, tags_of
 from schema import COLLECTIONS
 from schema.deployments import GlobalConcurrencyLimit
 from schema.schedules import DeploymentSchedule
@@ -15,6 +16,8 @@ METADATA = MetaData()
 def _table(name: str, row: type[BaseModel]) -> Table:
     table = Table(name, METADATA, *columns(name, row))
     add_indexes(table)
+    if name in MANY:
+        table.info["sqlite"] = tags_of(name)
     return table
 
 

@@ -166,16 +166,7 @@ def open_servers(port: int, progress: Progress) -> Iterator[list[Server]]:
     ports = dict(zip(SERVERS, (port, port + 1), strict=True))
     for each in ports.values():
         refuse_taken(each)
-    if not all((FILLED / f"{name}.db").exists() for name in SERVERS):
-        task = progress.add_task("filling both, once", total=None)
-        FILLED.mkdir(parents=True, exist_ok=True)
-        for name in (name for name in SERVERS if not (FILLED / f"{name}.db").exists()):
-            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                database = Path(folder, f"{name}.db")
-                with started(name, database, ports[name], sorted(os.sched_getaffinity(0))) as (url, _pid):
-                    _fill(url)
-                shutil.move(database, FILLED / database.name)
-        progress.remove_task(task)
+    fill_missing(ports, progress)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         servers, cores = [], Cores.of_machine().gateway
@@ -184,6 +175,19 @@ def open_servers(port: int, progress: Progress) -> Iterator[list[Server]]:
             url, pid = stack.enter_context(started(name, folder / f"{name}.db", ports[name], cores))
             servers.append(_known(name, url, pid))
         yield servers
+
+
+def fill_missing(ports: dict[str, int], progress: Progress) -> None:
+    """Fill the databases that are not there yet, and keep them."""
+    for name in (name for name in SERVERS if not (FILLED / f"{name}.db").exists()):
+        task = progress.add_task(f"filling {name}, once", total=None)
+        FILLED.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            database = Path(folder, f"{name}.db")
+            with started(name, database, ports[name], sorted(os.sched_getaffinity(0))) as (url, _pid):
+                _fill(url)
+            shutil.move(database, FILLED / database.name)
+        progress.remove_task(task)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from sqlalchemy import Connection, create_engine, event, literal, select
+from sqlalchemy import Connection, Select, create_engine, event, literal, select
 
 from gateway.embedded.bodies import Body, body, groups_of
 from gateway.embedded.database import Database, open_database
-from gateway.embedded.queries import conditions, count, page
+from gateway.embedded.queries import Groups, conditions, count, page
+from gateway.embedded.scouts import counted, planned
 from gateway.embedded.search import search
 from gateway.embedded.tables import METADATA, TABLES
 from schema import COLLECTIONS
@@ -169,14 +170,20 @@ BODY_OF = {collection: body_of(collection) for collection in FIELDS}
 
 
 async def selected(database: Database, collection: str, sent: dict[str, Any]) -> list[str]:
-    groups = BODIES[collection].model_validate(sent).groups
-    rows = select(TABLES[collection].c.id).where(*conditions(collection, groups)).order_by(TABLES[collection].c.id)
+    """Return the ids of the rows; whether scouts went first must make no difference."""
+    given = BODIES[collection].model_validate(sent).groups
+    key = TABLES[collection].c.id
 
-    def run(connection: Connection) -> tuple[list[str], int]:
-        return list(connection.scalars(rows)), connection.execute(count(collection, groups)).scalar_one()
+    def rows(groups: Groups) -> Select[Any]:
+        return select(key).where(*conditions(collection, groups)).order_by(key)
 
-    found, counted = await database.read(run)
-    assert counted == len(found)
+    def run(connection: Connection) -> tuple[list[str], list[str], list[int]]:
+        counts = [connection.execute(count(collection, given)).scalar_one(), counted(collection, given)(connection)]
+        return list(connection.scalars(rows(given))), list(connection.scalars(planned(given, rows)(connection))), counts
+
+    found, scouted, counts = await database.read(run)
+    assert scouted == found
+    assert counts == [len(found)] * 2
     return found
 
 
@@ -235,7 +242,7 @@ ONE = WORLD["flows"][0]["id"]
 @pytest.mark.parametrize(
     ("collection", "sent", "sort", "index"),
     [
-        ("flow_runs", {}, FlowRunSort.START_TIME_DESC, "ix_flow_runs__start_id"),
+        ("flow_runs", {}, FlowRunSort.START_TIME_DESC, "ix_flow_runs__start_id_state_type_state_name"),
         ("flow_runs", {}, FlowRunSort.ID_DESC, "sqlite_autoindex_flow_runs_1"),
         ("flow_runs", {}, FlowRunSort.NAME_ASC, "ix_flow_runs__name_id"),
         (
@@ -254,9 +261,14 @@ ONE = WORLD["flows"][0]["id"]
             "flow_runs",
             {"flow_runs": {"start_time": {"after_": "2026-01-01T00:00:00Z"}}},
             FlowRunSort.START_TIME_ASC,
-            "ix_flow_runs__start_id",
+            "ix_flow_runs__start_id_state_type_state_name",
         ),
-        ("flow_runs", {"flow_runs": {"tags": {"all_": ["a"]}}}, FlowRunSort.START_TIME_DESC, "ix_flow_runs__start_id"),
+        (
+            "flow_runs",
+            {"flow_runs": {"tags": {"all_": ["a"]}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__start_id_state_type_state_name",
+        ),
         (
             "flow_runs",
             {"flows": {"id": {"any_": [ONE]}}},
@@ -280,6 +292,36 @@ ONE = WORLD["flows"][0]["id"]
             {"logs": {"flow_run_id": {"any_": [ONE]}}},
             LogSort.TIMESTAMP_ASC,
             "ix_logs__flow_run_id_timestamp_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"deployment_id": {"any_": [ONE]}, "state": {"type": {"any_": ["FAILED"]}}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__deployment_id_start_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"state": {"type": {"any_": ["FAILED", "CRASHED"]}}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__start_id_state_type_state_name",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"parent_task_run_id": {"is_null_": True}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__parent_task_run_id_start_id",
+        ),
+        (
+            "flow_runs",
+            {"flow_runs": {"work_queue_name": {"any_": ["default"]}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__work_queue_name_start_id",
+        ),
+        (
+            "flow_runs",
+            {"work_pool_queues": {"id": {"any_": [ONE]}}},
+            FlowRunSort.START_TIME_DESC,
+            "ix_flow_runs__work_queue_id_start_id",
         ),
         ("flows", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}, FlowSort.NAME_ASC, "uq_flows__name"),
     ],
