@@ -86,9 +86,9 @@ RUNS_OF_QUEUES = Prepared(
 def _queues(connection: Connection, rows: list[Row]) -> None:
     """Show the names that the work queue and its pool have now."""
     found = {queue: rest for queue, *rest in _by(connection, QUEUE_NAMES, _values(rows, "work_queue_id"))}
-    for row in rows:
-        name, pool_id, pool_name = found.get(row["work_queue_id"], (row["work_queue_name"], None, None))
-        row.update(work_queue_name=name, work_pool_id=pool_id, work_pool_name=pool_name)
+    for row in rows if found else ():
+        if queue := found.get(row["work_queue_id"]):
+            row["work_queue_name"], row["work_pool_id"], row["work_pool_name"] = queue
 
 
 def _deployments(connection: Connection, rows: list[Row]) -> None:
@@ -96,7 +96,7 @@ def _deployments(connection: Connection, rows: list[Row]) -> None:
     schedules = _grouped(connection, DEPLOYMENT_SCHEDULES, "deployment_id", [row["id"] for row in rows])
     limits = _grouped(connection, CONCURRENCY_LIMITS, "id", _values(rows, "concurrency_limit_id"))
     for row in rows:
-        del row["work_pool_id"]
+        row.pop("work_pool_id", None)
         row["schedules"] = schedules.get(row["id"], [])
         row["global_concurrency_limit"] = next(iter(limits.get(row.pop("concurrency_limit_id"), ())), None)
 

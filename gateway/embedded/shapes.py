@@ -47,7 +47,13 @@ _RUN = {
         " else max(0, (now if start_time is None else start_time) - expected_start_time) / 1_000_000"
     ),
 }
-COMPUTED: dict[str, dict[str, str]] = {"flow_runs": _RUN, "task_runs": _RUN}
+# Told by the queue, where there is one.
+_POOL = {"work_pool_id": "None", "work_pool_name": "None"}
+COMPUTED: dict[str, dict[str, str]] = {
+    "flow_runs": {**_RUN, **_POOL},
+    "task_runs": _RUN,
+    "deployments": {"work_pool_name": "None"},
+}
 """Fields that are worked out of a row's columns, which the expressions know by their names."""
 
 # What a deployment's row is put together from.

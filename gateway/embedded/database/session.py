@@ -96,6 +96,7 @@ class Session:
         try:
             return fn(self.connection)
         finally:
+            # Its statement is a new one each time, which has taken no steps yet: it is never given up.
             self._driver.rollback()
 
     def close(self) -> None:
