@@ -17,8 +17,8 @@ from graphql import (
 from gateway.execution import Execution, GraphQLRequest
 from gateway.settings import Settings
 from resolvers.context import Context
-from resolvers.rows import JsonRows
 from resolvers.errors import Forbidden, NotFound
+from resolvers.rows import JsonRows
 from schema.build import build
 from tests.gateway import toy
 
