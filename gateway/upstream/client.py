@@ -63,13 +63,9 @@ class Upstream:
         self._tables.append(Flights(self._writes))
         return self._tables[-1]
 
-    def read(self, call: Call, deadline: float) -> tuple[Flight[Answer], bool]:
-        """Return the flight that brings the answer, and whether another's identical call began it."""
-        return self._flights.board(call, deadline, lambda flight: self._fetch(call, flight))
-
-    async def wait(self, call: Call, flight: Flight[Answer]) -> Answer:
-        """Return what the flight brings; raises a `TransportFault`."""
-        return await self._flights.wait(call, flight)
+    async def read(self, call: Call, deadline: float) -> tuple[Answer, bool]:
+        """Return the answer, and whether it is that of another's identical call; raises a `TransportFault`."""
+        return await self._flights.join(call, deadline, lambda flight: self._fetch(call, flight))
 
     async def write(self, call: Call) -> Answer:
         """Send once; only a request that never left is tried again. Raises a `TransportFault`."""
@@ -149,7 +145,6 @@ class Session:
         self._deadline = deadline
         self._trace = trace
         self._waits: set[asyncio.Timeout] = set()
-        self._flights: set[Flight[Answer]] = set()
 
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of a call that changes nothing; it may be repeated and shared."""
@@ -173,13 +168,6 @@ class Session:
         """Return the JSON of a call that changes nothing, neither repeated nor shared."""
         call = self._call(method, path, None, writes=False)
         return decoded(call, await self._make(call, None, self._once))
-
-    def extend(self, deadline: float) -> None:
-        """Let the operation and its calls in flight take until `deadline`, unless its own is later or has passed."""
-        if asyncio.get_running_loop().time() < self._deadline < deadline:
-            self._reschedule(deadline)
-            for flight in self._flights:
-                flight.extend(deadline)
 
     def close(self) -> None:
         """End the calls in flight, for which nobody waits any more, and make none from now on."""
@@ -237,12 +225,7 @@ class Session:
             raise failed(call, fault) from fault
 
     async def _read(self, call: Call) -> tuple[Answer, bool]:
-        flight, shared = self._upstream.read(call, self._deadline)
-        self._flights.add(flight)
-        try:
-            return await self._upstream.wait(call, flight), shared
-        finally:
-            self._flights.discard(flight)
+        return await self._upstream.read(call, self._deadline)
 
     async def _write(self, call: Call) -> tuple[Answer, bool]:
         return await self._upstream.write(call), False

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One call in flight and those who wait for it; `deadline` is the latest of theirs, in event-loop time.
 
-    `extended` is told of a later one. `number` is that of the writes when it began.
+    `number` is that of the writes when it began.
     """
 
     task: asyncio.Task[T]
@@ -21,15 +21,7 @@ class Flight(Generic[T]):
     def __init__(self, deadline: float, number: int) -> None:
         self.deadline = deadline
         self.number = number
-        self.extended: Callable[[float], object] | None = None
         self.waiters = 0
-
-    def extend(self, deadline: float) -> None:
-        """Let it take until `deadline`, where that is later than its own."""
-        if deadline > self.deadline:
-            self.deadline = deadline
-            if self.extended is not None:
-                self.extended(deadline)
 
 
 class Flights(Generic[K, T]):
@@ -56,7 +48,7 @@ class Flights(Generic[K, T]):
         """Return the flight that `join` waits for, and whether it is shared: `wait` for it at once."""
         flight, number = self._open.get(key), self._writes.number
         if flight is not None and flight.number == number:
-            flight.extend(deadline)
+            flight.deadline = max(flight.deadline, deadline)
             return flight, True
         flight = self._open[key] = Flight(deadline, number)
         flight.task = self._start(self._run(key, flight, fetch))

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from gateway.upstream import Session, Upstream
-from gateway.upstream.sharing import Flight, Flights
-from gateway.upstream.writes import Writes
+from gateway.upstream.sharing import Flight
 from resolvers.errors import UpstreamError
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.scripted import after, answer, hang, scripted
@@ -216,25 +215,3 @@ async def test_a_write_closes_every_table_of_flights_at_its_start_and_its_end(co
         go.set()
         shared = [(await task)[1] for task in (*before, *during, afterwards)]
         assert shared == [False, True, False, True, False]
-
-
-async def test_a_flight_tells_of_a_later_deadline() -> None:
-    table: Flights[str, list[float]] = Flights(Writes())
-    told: list[float] = []
-    begun, go = asyncio.Event(), asyncio.Event()
-
-    async def flown(flight: Flight[list[float]]) -> list[float]:
-        flight.extended = told.append
-        begun.set()
-        await go.wait()
-        return told
-
-    async def joined(deadline: float) -> list[float]:
-        return (await table.join("query", deadline, flown))[0]
-
-    waits = [asyncio.create_task(joined(1.0))]
-    await begun.wait()
-    waits += [asyncio.create_task(joined(deadline)) for deadline in (3.0, 2.0, 4.0)]
-    await asyncio.sleep(0)
-    go.set()
-    assert await asyncio.gather(*waits) == [[3.0, 4.0]] * 4
