@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from gateway.execution.compiled.failures import Failure, Failures, Path
+from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
 from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
@@ -227,7 +228,7 @@ class Nested:
         parents = run.context.rows.column(rows, self.source.by)
         distinct: list[Any] = list(dict.fromkeys(parents))
         if None in distinct:
-            return regular(TypeError(f"a row has no {self.source.by}"))  # type: ignore[no-any-return]  # it raises
+            raise Irregular(f"a row has no {self.source.by}")
         pages = self.source.pages(run.context, self.asked(run))
         made = dict(zip(distinct, await self.connection.complete(run, pages, distinct), strict=True))
         return [made[parent] for parent in parents]

@@ -1,6 +1,6 @@
 """Failed reads of nullable fields: null in the answer's data, and an error at each place where the null stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -41,6 +41,3 @@ class Failures:
         """Return the error that a value of the answer's data stands for."""
         known = self._nulls.get(id(value)) if type(value) is msgspec.Raw else None
         return known[1] if known else None
-
-
-Places = Iterator[Failure]
