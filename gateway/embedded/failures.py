@@ -27,8 +27,8 @@ def add_failures(app: FastAPI) -> None:
     app.add_exception_handler(Missing, _missing)
     app.add_exception_handler(OverflowError, _unfit)
     app.add_exception_handler(DBAPIError, _refused)
-    app.add_exception_handler(DatabaseError, _unavailable)
-    app.add_exception_handler(ConnectionError, _unavailable)
+    app.add_exception_handler(DatabaseError, unavailable)
+    app.add_exception_handler(ConnectionError, unavailable)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -53,8 +53,8 @@ async def _unfit(_request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     """Tell a value that no database keeps, such as the character NUL in PostgreSQL, from a defect."""
     cause = getattr(error, "orig", None)
-    if getattr(error, "connection_invalidated", False):
-        return await _unavailable(request, error)
+    if is_lost(error):
+        return await unavailable(request, error)
     if isinstance(getattr(cause, "__cause__", None), asyncpg.DataError) or "too complex" in str(cause):
         return await _unfit(request, cause or error)
     return await _defect(request, error)
@@ -64,7 +64,13 @@ async def _missing(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"exception_message": str(error)}, 404)
 
 
-async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+def is_lost(error: Exception) -> bool:
+    """Whether the database was lost on the way: what was to be written may be there or not."""
+    return isinstance(error, DatabaseError | ConnectionError) or getattr(error, "connection_invalidated", False)
+
+
+async def unavailable(request: Request, error: Exception) -> JSONResponse:
+    """Answer that the database can't be reached."""
     log.error("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse({"exception_message": "Service Unavailable"}, 503)
 

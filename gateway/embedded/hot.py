@@ -1,7 +1,8 @@
 """Hot routes: those that are asked most go from the bytes of a body to the bytes of the answer, past FastAPI.
 
 FastAPI's route is there all the same. It is what the OpenAPI document describes, and it answers whatever is not regular:
-a body that is not valid, a row that is not there. A hot route that fails has changed nothing, so it can be asked again.
+a body that is not valid, a row that is not there. A hot route that fails has changed nothing, so it can be asked again;
+only where the database was lost nobody knows, and a write that may have happened must not happen twice.
 """
 
 import json
@@ -14,10 +15,11 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from pydantic import TypeAdapter
 from sqlalchemy import Connection
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.embedded.database import Database
+from gateway.embedded.failures import is_lost, unavailable
 
 REMEMBERED = 512
 """Bodies whose reads are kept: clients ask the same again and again."""
@@ -94,8 +96,12 @@ class Server(FastAPI):
             if messages[-1]["type"] != "http.request":
                 raise ClientDisconnect  # noqa: TRY301 (FastAPI's route is told the same)
             status, content = await hot.answer(self.state.database, id_, raw)
-        except Exception:  # noqa: BLE001 (FastAPI's route comes to the same end, and tells it)
-            await super().__call__(scope, _again(messages, receive), send)
+        except Exception as error:  # noqa: BLE001 (FastAPI's route comes to the same end, and tells it)
+            if hot.writes and is_lost(error):
+                lost = await unavailable(Request(scope), error)
+                await lost(scope, receive, send)
+            else:
+                await super().__call__(scope, _again(messages, receive), send)
         else:
             await _send(send, status, content)
 

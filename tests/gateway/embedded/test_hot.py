@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from gateway.embedded import create_app, expressions
 from gateway.embedded.hot import Server
@@ -141,3 +142,20 @@ async def test_a_remembered_sort_by_duration_goes_on_with_the_time(
     assert await longest_first() == [ended, going]
     monkeypatch.setattr(expressions, "microseconds", lambda moment: microseconds(moment + 2 * hour))
     assert await longest_first() == [going, ended]
+
+
+async def test_a_write_whose_commit_nobody_saw_is_not_written_twice(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = server.state.database.write
+
+    async def lost(fn: Any) -> None:
+        await write(fn)
+        raise DBAPIError("COMMIT", None, ConnectionError(), connection_invalidated=True)
+
+    flow_id = (await ask(server, "GET", "/flows/name/first")).json()["id"]
+    with monkeypatch.context() as fault:
+        fault.setattr(server.state.database, "write", lost)
+        response = await ask(server, "POST", "/flow_runs/", json={"flow_id": flow_id})
+    assert response.status_code == 503
+    assert (await ask(server, "POST", "/flow_runs/count", json={})).json() == 1
