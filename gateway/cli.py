@@ -9,7 +9,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from gateway import embedded, upstream
@@ -33,6 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+JSON = {"content-type": "application/json"}
 
 Document = Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")]
 Variables = Annotated[str, typer.Option(help="The variables, a JSON object.")]
@@ -141,12 +142,10 @@ def _object(text: str) -> dict[str, Any]:
 
 async def _answer(settings: Settings, body: dict[str, Any]) -> Any:
     gateway = create_app(settings)
-    async with (
-        gateway.router.lifespan_context(gateway),
-        httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://gateway") as client,
-    ):
-        response = await client.post("/graphql", json=body, timeout=None)
-        return response.json()
+    async with gateway.router.lifespan_context(gateway):
+        asked = json.dumps(body).encode()
+        _, _, answer = await upstream.embedded(gateway).send("POST", "/graphql", asked, JSON)
+        return json.loads(answer)
 
 
 async def _fill(settings: Settings, seed: int) -> None:

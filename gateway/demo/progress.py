@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.demo.filling import fill, is_unfilled
 from gateway.demo.plan import FlowRun, plan
@@ -50,6 +48,9 @@ def _counts(runs: list[FlowRun]) -> str:
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[], None]]:
     """Show a bar where stderr is a terminal; yield what moves it."""
+    from rich.console import Console  # noqa: PLC0415  every server loads this module, hardly one fills
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     columns = (TextColumn("Demo data"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

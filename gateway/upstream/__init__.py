@@ -2,7 +2,6 @@
 
 from gateway.upstream.answers import Answer
 from gateway.upstream.client import Readiness, Session, Upstream
-from gateway.upstream.over_httpx import http_client
 from gateway.upstream.sharing import Flight, Flights
 from gateway.upstream.transport import Transport, api_root
 from gateway.upstream.ways import embedded, remote
@@ -17,6 +16,5 @@ __all__ = [
     "Upstream",
     "api_root",
     "embedded",
-    "http_client",
     "remote",
 ]

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import urlsplit
 
-import httpx
+from pydantic import AnyHttpUrl, ValidationError
 
 Reply = tuple[int, Mapping[str, str], bytes]
 
@@ -60,15 +61,17 @@ class Transport(Protocol):
 def api_root(url: str) -> str:
     """Return the checked URL of an API's root without its trailing slash; raises ValueError with what to mend."""
     try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL as invalid:
-        raise ValueError(f"The upstream's URL is not valid: {invalid}") from invalid
-    if parts.scheme not in {"http", "https"} or not parts.host:
-        raise ValueError("The upstream's URL must look like http://127.0.0.1:4200/api.")
-    if parts.userinfo:
+        parts = AnyHttpUrl(url)
+    except ValidationError as invalid:
+        reason = invalid.errors()[0]["msg"]
+        raise ValueError(f"The upstream's URL must look like http://127.0.0.1:4200/api: {reason}.") from invalid
+    # AnyHttpUrl mends http:///api and http:api, which name no host.
+    if not urlsplit(url).netloc:
+        raise ValueError("The upstream's URL must look like http://127.0.0.1:4200/api: it names no host.")
+    if parts.username or parts.password:
         raise ValueError(
             "The upstream's URL holds a password: put it in PREFECT_GRAPHQL_API_AUTH_STRING (user:password) instead."
         )
-    if parts.query or parts.fragment:
+    if parts.query is not None or parts.fragment is not None:
         raise ValueError("The upstream's URL must end with the path of the API's root, such as /api.")
     return str(parts).rstrip("/")

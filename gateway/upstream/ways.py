@@ -5,7 +5,6 @@ import logging
 from starlette.types import ASGIApp
 
 from gateway.upstream.over_asgi import AsgiTransport
-from gateway.upstream.over_httpx import HttpxTransport
 from gateway.upstream.transport import Transport, api_root
 
 try:
@@ -27,6 +26,8 @@ def remote(url: str, longest: float = 60.0) -> Transport:
             return PyreqwestTransport(root, longest)
         except ValueError as unfit:
             _log.warning("pyreqwest cannot be used, httpx takes several times its CPU: %s", unfit)
+    from gateway.upstream.over_httpx import HttpxTransport  # noqa: PLC0415  5 MB that are seldom needed
+
     return HttpxTransport(root)
 
 

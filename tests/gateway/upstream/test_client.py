@@ -224,7 +224,8 @@ async def test_an_app_in_the_process_that_hangs_meets_the_deadline() -> None:
         ("http:///api", "must look like"),
         ("http://a:b@host/api", "AUTH_STRING"),
         ("http://host/api?x=1", "path of the API's root"),
-        ("http://host:port/api", "not valid"),
+        ("http://host/api#", "path of the API's root"),
+        ("http://host:port/api", "invalid port"),
     ],
 )
 def test_a_url_that_cannot_be_right_is_refused_at_the_start(url: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""The way for REST calls through the gateway: streamed both ways, changed in nothing but what a hop must change."""
+"""The way for HTTP requests through the gateway: streamed both ways, changed in nothing but what a hop must change."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from collections.abc import Set as AbstractSet
@@ -10,7 +10,8 @@ import httpx
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.upstream import Upstream, api_root, http_client
+from gateway.upstream import Upstream
+from gateway.upstream.over_httpx import http_client
 
 # RFC 9110, 7.6.1. `expect` is answered by the server that we run under.
 _HOP_BY_HOP = frozenset(
@@ -23,22 +24,20 @@ _RESPONSE_ONLY = _HOP_BY_HOP | {b"date", b"server"}
 Fields = list[tuple[bytes, bytes]]
 
 
-class Proxy:
-    """An ASGI app, mounted where the REST API shall be, that passes every request on to the API at `url`.
+class HttpProxy:
+    """An ASGI app that passes every HTTP request on to the API at `root`.
 
     `timeout` is in seconds, between bytes: 504 before the answer has begun, a broken connection after. An upstream that
-    cannot be reached is 503, one that hangs up 502, each as `{"detail": ...}`. Websockets are closed.
+    cannot be reached is 503, one that hangs up 502, each as `{"detail": ...}`.
     """
 
-    def __init__(self, url: str, upstream: Upstream, timeout: float) -> None:
-        self._root = httpx.URL(api_root(url))
+    def __init__(self, root: str, upstream: Upstream, timeout: float) -> None:
+        self._root = httpx.URL(root)
         self._upstream = upstream
         self._client = http_client(timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await _hang_up(receive, send)
-        elif any(segment in {".", ".."} for segment in scope["path"].split("/")):
+        if any(segment in {".", ".."} for segment in scope["path"].split("/")):
             # Some servers resolve these, which would lead out of the API with our credential.
             await _refuse(400, "The path must not hold . or .. segments.", scope, receive, send)
         else:
@@ -170,9 +169,3 @@ def _path_below(scope: Scope) -> bytes:
 
 async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse({"detail": detail}, status)(scope, receive, send)
-
-
-async def _hang_up(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
-    await send({"type": "websocket.close", "code": 1000, "reason": "The gateway passes no websockets on."})
