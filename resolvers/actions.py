@@ -12,11 +12,14 @@ from resolvers.batches import by
 from resolvers.collection import Collection, Row, completed
 from resolvers.context import Context, context_of
 from resolvers.errors import UpstreamError
-from resolvers.fields import Arguments, told, typed
-from resolvers.ids import id_argument
-from resolvers.reading import fill, parameters
+from resolvers.fields import Arguments, path_arguments, told, typed
+from resolvers.ids import id_argument, path_argument
+from resolvers.reading import fill
 from resolvers.rows import objects
 from resolvers.selection import fields
+
+Body = Mapping[str, tuple[Any, Any, str]]
+"""Arguments that make a body: name -> (annotation, default, key in the body); the key "" is the whole body."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Done:
 class Action:
     """A mutation: `method path` with a body made of arguments; `result` makes the field's value of the answer.
 
-    `path` stands after the collection's own ("/{id}/set_state"); its parameters are arguments. `body` maps the other
-    arguments to (annotation, default, key in the body); the key "" is the whole body.
+    `path` stands after the collection's own ("/{id}/set_state"); its parameters are arguments, ids where they are named
+    so.
     """
 
     method: str
@@ -44,7 +47,7 @@ class Action:
     result: Callable[[Done], Awaitable[Any]]
     returns: Any
     description: str
-    body: Mapping[str, tuple[Any, Any, str]] = field(default_factory=dict)
+    body: Body = field(default_factory=dict)
 
 
 def plain(value: Any) -> Any:
@@ -54,28 +57,26 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
-def body_of(action: Action, arguments: Row) -> Any:
-    """Make the body of an action from the arguments that were given."""
-    given = {
-        key: plain(arguments[name]) for name, (_, _, key) in action.body.items() if arguments.get(name) is not None
-    }
+def body_of(declared: Body, arguments: Row) -> Any:
+    """Make a body of the arguments that were given."""
+    given = {key: plain(arguments[name]) for name, (_, _, key) in declared.items() if arguments.get(name) is not None}
     return given.get("", given or None)
 
 
 def action_field(collection: Collection, action: Action) -> Any:
     """Make the mutation's field."""
-    route = f"/{collection.name}{action.path}"
-    ids: Arguments = {name: (told(strawberry.ID, "The row's id."), ...) for name in parameters(action.path)}
+    route = f"{collection.path}{action.path}"
+    within = path_arguments(action.path)
     arguments: Arguments = {
-        **ids,
+        **within,
         **{name: (annotation, default) for name, (annotation, default, _) in action.body.items()},
     }
 
     async def resolve(info: strawberry.Info, **given: Any) -> Any:
         context = context_of(info)
-        path = fill(route, *(id_argument(name, given[name]) for name in ids))
+        path = fill(route, *(path_argument(name, given[name]) for name in within))
         try:
-            answer = await context.rest.write(action.method, path, body_of(action, given))
+            answer = await context.rest.write(action.method, path, body_of(action.body, given))
         finally:
             context.forget()  # also after a failure: the write may have happened
         return await action.result(Done(context, info, collection, path, given, answer))

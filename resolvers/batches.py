@@ -12,16 +12,25 @@ import orjson
 from resolvers.collection import Collection, Row
 from resolvers.errors import NotFound
 from resolvers.loaders import Loader, Loaders, settled
-from resolvers.reading import Slice, Window, count, fill, has_more, only, page, path_of, whole, window
+from resolvers.reading import (
+    Slice,
+    Window,
+    count,
+    fill,
+    filter_path,
+    has_more,
+    only,
+    page,
+    path_of,
+    whole,
+    window,
+)
 from resolvers.relations import HasMany, Many, Via
 
-ROOT = ""
-"""The parent of the rows of a whole collection."""
 
-
-def by(loaders: Loaders, collection: Collection, key: str = "id") -> Loader:
-    """Return the loader of a collection's rows by a unique key."""
-    return loaders.of(by_key if collection.bulk else one_by_one, collection, key)
+def by(loaders: Loaders, collection: Collection, key: str = "id", options: str = "{}") -> Loader:
+    """Return the loader of a collection's rows by a unique key; `options` of the read are canonical JSON."""
+    return loaders.of(by_key if collection.bulk else one_by_one, collection, key, options)
 
 
 def remember(loaders: Loaders, collection: Collection, rows: Sequence[Any]) -> None:
@@ -30,17 +39,20 @@ def remember(loaders: Loaders, collection: Collection, rows: Sequence[Any]) -> N
         by(loaders, collection).remember(rows, partial(loaders.rows.column, key="id"))
 
 
-async def by_key(loaders: Loaders, collection: Collection, key: str, keys: list[str]) -> dict[str, Any]:
+async def by_key(loaders: Loaders, collection: Collection, key: str, options: str, keys: list[str]) -> dict[str, Any]:
     """Read rows by a unique key in one call, matched by the key in the row, never by position."""
-    rows = await page(loaders.rows, collection, {collection.name: {key: {"any_": keys}}})
+    chosen = {collection.own: {**collection.hidden, key: {"any_": keys}}}
+    rows = await page(loaders.rows, collection, {**chosen, **orjson.loads(options)})
     column = loaders.rows.column(rows, key)
-    only(column, key, keys, path_of(collection, "filter"))
+    only(column, key, keys, filter_path(collection))
     if key != "id":
         remember(loaders, collection, rows)
     return {value: row for value, row in zip(reversed(column), reversed(rows), strict=True) if value is not None}
 
 
-async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: list[str]) -> dict[str, Any]:
+async def one_by_one(
+    loaders: Loaders, collection: Collection, _key: str, _options: str, keys: list[str]
+) -> dict[str, Any]:
     """Read rows that no filter selects by id, at once: GET /{collection}/{id}."""
 
     async def read(key: str) -> Any:
@@ -52,23 +64,35 @@ async def one_by_one(loaders: Loaders, collection: Collection, _key: str, keys: 
     return dict(zip(keys, await settled([read(key) for key in keys]), strict=True))
 
 
-async def rows_at_root(loaders: Loaders, collection: Collection, asked: Window, _root: list[str]) -> dict[str, Slice]:
-    """Read a window of a collection."""
-    found = await window(loaders.rows, collection, orjson.loads(asked.groups), asked, loaders.size)
-    remember(loaders, collection, found.rows)
-    return {ROOT: found}
+async def windows(loaders: Loaders, collection: Collection, asked: Window, parents: list[str]) -> dict[str, Any]:
+    """Read a window of a collection, or of each parent's rows where REST filters only those: these at once."""
+    groups = orjson.loads(asked.groups)
+
+    async def read(parent: str) -> Slice:
+        found = await window(loaders.rows, collection, groups, asked, loaders.size, parent)
+        if not groups.keys() & collection.options.keys():
+            remember(loaders, collection, found.rows)
+        return found
+
+    return dict(zip(parents, await settled([read(parent) for parent in parents]), strict=True))
 
 
-async def more_at_root(loaders: Loaders, collection: Collection, asked: Window, _root: list[str]) -> dict[str, bool]:
-    """Tell whether rows follow a window of a collection."""
-    return {ROOT: await has_more(loaders.rows, collection, orjson.loads(asked.groups), asked)}
+async def more_in_windows(
+    loaders: Loaders, collection: Collection, asked: Window, parents: list[str]
+) -> dict[str, Any]:
+    """Tell whether rows follow a window of a collection, or of each parent's rows."""
+    groups = orjson.loads(asked.groups)
+    more = await settled([has_more(loaders.rows, collection, groups, asked, parent) for parent in parents])
+    return dict(zip(parents, more, strict=True))
 
 
-async def count_at_root(
-    loaders: Loaders, collection: Collection, groups: str, most: int, _root: list[str]
-) -> dict[str, int | None]:
-    """Count the rows of a collection."""
-    return {ROOT: await count(loaders.rows, collection, orjson.loads(groups), loaders.size, most)}
+async def totals(
+    loaders: Loaders, collection: Collection, groups: str, most: int, parents: list[str]
+) -> dict[str, Any]:
+    """Count the rows of a collection, or those of each parent."""
+    asked = orjson.loads(groups)
+    counted = await settled([count(loaders.rows, collection, asked, loaders.size, most, parent) for parent in parents])
+    return dict(zip(parents, counted, strict=True))
 
 
 async def lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, Any]:
@@ -170,7 +194,7 @@ def _check_parents(loaders: Loaders, relation: HasMany, rows: list[Any], parents
     """Refuse children of others, where the rows themselves say whose they are."""
     if isinstance(relation.key, str):
         found = loaders.rows.column(rows, relation.key)
-        only(found, relation.key, parents, path_of(relation.collection, "filter"))
+        only(found, relation.key, parents, filter_path(relation.collection))
 
 
 async def counts(

@@ -22,8 +22,9 @@ DECLARED: list["Collection"] = []
 class Collection:
     """A REST collection, declared once.
 
-    The path of its routes and the group of its filter in a body are `name`. `filters` is the path of the composite input
-    where its `/filter` takes the groups of other collections too; without it, the own filter is the whole argument.
+    The path of its routes and the group of its filter in a body are `name`, unless `route` and `group` say otherwise.
+    `filters` is the path of the composite input where its `/filter` takes the groups of other collections too; without
+    it, the own filter is the whole argument.
     """
 
     name: str
@@ -34,10 +35,26 @@ class Collection:
     filters: str | None = None
     actions: Mapping[str, Any] = field(default_factory=dict)
     """The mutations, by their names; see `resolvers.actions`."""
+    reads: Mapping[str, Any] = field(default_factory=dict)
+    """The root fields of what else its routes read, by their names; see `resolvers.readings`."""
+    route: str | None = None
+    """Where its routes are: "/v2/concurrency_limits"."""
+    group: str | None = None
+    """The group of its own filter in a body."""
+    singular: str | None = None
+    """The name of one row, where it is not the collection's without its "s"."""
     named: str | None = None
     """Route that reads a row by its name: "/flows/name/{name}"."""
     listed: str | None = None
     """Route that gives the rows of one parent as a whole list, where there is no `/filter`."""
+    within: str | None = None
+    """Route that filters the rows of one parent, where there is no `/filter` for those of all."""
+    options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    """Further arguments of a read, each a key of a `/filter` body: name -> (annotation, description)."""
+    hidden: Row = field(default_factory=dict)
+    """What the own filter must say for a read by key to find the rows that a filter hides by default."""
+    stored: bool = True
+    """Whether the embedded server keeps its rows in a table of their own."""
     bulk: bool = True
     """Whether `/filter` reads many by `id.any_`; else each is read by `GET /{name}/{id}`."""
     item: bool = True
@@ -54,12 +71,29 @@ class Collection:
         """The annotation of the `filter` argument."""
         return lazy(self.filters) if self.filters else self.filter
 
-    def body(self, filter: BaseModel | None) -> Row:  # noqa: A002  the argument's name in the API
-        """Translate the `filter` argument into the groups of a REST body."""
-        groups = filter.model_dump(mode="json", exclude_unset=True) if filter is not None else {}
+    @property
+    def path(self) -> str:
+        """Where its routes are."""
+        return self.route or f"/{self.name}"
+
+    @property
+    def own(self) -> str:
+        """The group of its own filter in a body."""
+        return self.group or self.name
+
+    @property
+    def one(self) -> str:
+        """The name of one row."""
+        return self.singular or self.name.removesuffix("s")
+
+    def body(self, arguments: Row) -> Row:
+        """Translate the arguments of a read into the groups and options of a REST body."""
+        chosen = arguments.get("filter")
+        groups = chosen.model_dump(mode="json", exclude_unset=True) if chosen is not None else {}
         if not self.filters:
-            groups = {self.name: groups} if groups else {}
-        return {name: group for name, group in groups.items() if group is not None}
+            groups = {self.own: groups} if groups else {}
+        options = {name: arguments[name] for name in self.options if arguments.get(name)}
+        return {name: group for name, group in groups.items() if group is not None} | options
 
 
 @cache

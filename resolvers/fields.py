@@ -9,17 +9,17 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from resolvers.batches import ROOT, count_at_root, keys_of, remember
 from resolvers.batches import by as loaded
+from resolvers.batches import keys_of, remember, totals
 from resolvers.collection import Collection, Row, lazy
 from resolvers.connection import Connection, Read
 from resolvers.context import Context, context_of
 from resolvers.cursors import DEFAULT_FIRST
 from resolvers.errors import BadUserInput, NotFound
-from resolvers.ids import id_argument
+from resolvers.ids import id_argument, is_id
 from resolvers.names import graphql_name
 from resolvers.nodes import Found
-from resolvers.reading import fill, parameters
+from resolvers.reading import ROOT, fill, parameters, query
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
 from resolvers.roots import Root
 from resolvers.rows import needed
@@ -64,12 +64,25 @@ def filter_arguments(collection: Collection) -> Arguments:
     return {"filter": (told(collection.filter_type | None, "Which rows."), UNSET)} if collection.filter else {}
 
 
+def option_arguments(collection: Collection) -> Arguments:
+    """Return the arguments that are options of a read."""
+    return {name: (told(annotation, about), UNSET) for name, (annotation, about) in collection.options.items()}
+
+
 def window_arguments(collection: Collection) -> Arguments:
     """Return the arguments of a connection: filter and sort as far as REST has them, first, after and offset."""
     sort: Arguments = (
         {"sort": (told(collection.sort | None, "The order."), collection.default_sort)} if collection.sort else {}
     )
-    return {**filter_arguments(collection), **sort, **PAGE}
+    return {**filter_arguments(collection), **option_arguments(collection), **sort, **PAGE}
+
+
+def path_arguments(path: str) -> Arguments:
+    """Return the arguments that stand in a route."""
+    return {
+        name: (told(strawberry.ID, "The row's id."), ...) if is_id(name) else (told(str, "The row's name."), ...)
+        for name in parameters(path)
+    }
 
 
 def connection(row: Any) -> Any:
@@ -87,11 +100,16 @@ def item(collection: Collection) -> Any:
     if not names:
         arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
     return root(
-        Root(partial(_key_or_names, names), partial(_item, collection)),
+        Root(partial(_asked_item, collection), partial(_item, collection)),
         collection.row | None,
-        arguments,
-        f"One row of /{collection.name}; null where there is none.",
+        {**arguments, **option_arguments(collection)},
+        f"One row of {collection.path}; null where there is none.",
     )
+
+
+def _asked_item(collection: Collection, arguments: Row) -> tuple[str | list[str], Row]:
+    options = {name: value for name in collection.options if (value := arguments.get(name))}
+    return _key_or_names(parameters(collection.named or ""), arguments), options
 
 
 def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
@@ -107,34 +125,37 @@ def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
     return by_name if key is None else id_argument("id", key)
 
 
-async def _item(collection: Collection, context: Context, asked: str | list[str], _types: set[str]) -> Any:
-    if isinstance(asked, str):
-        return await loaded(context.loaders, collection).read(asked)
+async def _item(collection: Collection, context: Context, asked: tuple[str | list[str], Row], _types: set[str]) -> Any:
+    key, options = asked
+    if isinstance(key, str):
+        return await loaded(context.loaders, collection, options=canonical_json(options)).read(key)
     try:
-        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *asked))
+        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *key) + query(options))
     except NotFound:
         return None
-    remember(context.loaders, collection, [row])
+    if not options:
+        remember(context.loaders, collection, [row])
     return row
 
 
 def rows(collection: Collection) -> Any:
     """Make the root field of a collection's rows, a connection."""
-    return root_connection(Whole(collection), window_arguments(collection), f"Rows of /{collection.name}.")
+    arguments = {**path_arguments(collection.within or ""), **window_arguments(collection)}
+    return root_connection(Whole(collection), arguments, f"Rows of {collection.within or collection.path}.")
 
 
 def count_of(collection: Collection) -> Any:
     """Make the root field that counts a collection's rows."""
     return root(
-        Root(lambda given: canonical_json(collection.body(given.get("filter"))), partial(_count, collection)),
+        Root(lambda given: canonical_json(collection.body(given)), partial(_count, collection)),
         int | None,
         filter_arguments(collection),
-        f"How many rows of /{collection.name} there are.",
+        f"How many rows of {collection.path} there are.",
     )
 
 
 async def _count(collection: Collection, context: Context, groups: str, _types: set[str]) -> int | None:
-    counted: int | None = await context.loaders.of(count_at_root, collection, groups, context.max_first).read(ROOT)
+    counted: int | None = await context.loaders.of(totals, collection, groups, context.max_first).read(ROOT)
     return counted
 
 
@@ -144,7 +165,7 @@ def listing(collection: Collection) -> Any:
     return root_connection(
         Lists(Listed(collection)),
         {name: (told(strawberry.ID, "What the rows belong to."), ...), **PAGE},
-        f"Rows of /{collection.name}, in order of time.",
+        f"Rows of {collection.path}, in order of time.",
     )
 
 
@@ -238,7 +259,14 @@ def listed(collection: Collection, *, description: str) -> Any:
     return _nested(source, connection(collection.row), PAGE, description, relation=source.relation)
 
 
-def _nested(source: Children | Lists, kind: Any, arguments: Arguments, description: str, **declared: Any) -> Any:
+def within(collection: Collection, *, by: str, description: str) -> Any:
+    """Make the field of children that REST filters for one parent only, by a call for each, bounded at once."""
+    return _nested(Whole(collection, by), connection(collection.row), window_arguments(collection), description)
+
+
+def _nested(
+    source: Children | Lists | Whole, kind: Any, arguments: Arguments, description: str, **declared: Any
+) -> Any:
     async def resolve(root: Row, info: strawberry.Info, **given: Any) -> Any:
         parent = needed(root, source.by)
         pages, _ = reads(context_of(info), source, given)

@@ -15,6 +15,16 @@ def canonical(value: str) -> str:
         raise ValueError(msg) from None
 
 
+def path_argument(name: str, value: str) -> str:
+    """Check an argument that stands in a route: its name says whether it is an id."""
+    return id_argument(name, value) if is_id(name) else value
+
+
+def is_id(name: str) -> bool:
+    """Tell whether a parameter of a route is an id."""
+    return name == "id" or name.endswith("_id")
+
+
 def id_argument(name: str, value: str) -> str:
     """Check an argument that is an id, or raise BadUserInput."""
     try:

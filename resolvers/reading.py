@@ -4,13 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+
+import orjson
 
 from resolvers.collection import Collection, Row
 from resolvers.errors import UpstreamError
 from resolvers.rows import Rows
 
 T = TypeVar("T")
+
+
+ROOT = ""
+"""The parent of the rows of a whole collection."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,12 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def path_of(collection: Collection, action: str) -> str:
     """Name a route of a collection."""
-    return f"/{collection.name}/{action}"
+    return f"{collection.path}/{action}"
+
+
+def filter_path(collection: Collection, parent: str = ROOT) -> str:
+    """Name the route that filters a collection's rows, those of one parent where REST has no other."""
+    return fill(collection.within, parent) if collection.within else path_of(collection, "filter")
 
 
 def parameters(path: str) -> list[str]:
@@ -53,6 +64,14 @@ def parameters(path: str) -> list[str]:
 def fill(path: str, *values: str) -> str:
     """Fill in the parameters of a route."""
     return path.format(**{name: quote(value, safe="") for name, value in zip(parameters(path), values, strict=True)})
+
+
+def query(values: Row) -> str:
+    """Write what a GET asks for besides its path; a list is a key several times."""
+    words = {
+        name: value if isinstance(value, str | list) else orjson.dumps(value).decode() for name, value in values.items()
+    }
+    return f"?{urlencode(words, doseq=True)}" if words else ""
 
 
 def only(found: Sequence[str | None], key: str, asked: Sequence[str], path: str) -> None:
@@ -66,13 +85,15 @@ def only(found: Sequence[str | None], key: str, asked: Sequence[str], path: str)
         )
 
 
-async def page(rows: Rows, collection: Collection, groups: Row, **window: Any) -> list[Any]:
+async def page(rows: Rows, collection: Collection, groups: Row, parent: str = ROOT, **window: Any) -> list[Any]:
     """Read one page: POST /{collection}/filter."""
     body = {**groups, **{name: value for name, value in window.items() if value is not None}}
-    return await rows.read(collection.row, "POST", path_of(collection, "filter"), body)
+    return await rows.read(collection.row, "POST", filter_path(collection, parent), body)
 
 
-async def window(rows: Rows, collection: Collection, groups: Row, asked: Window, size: int) -> Slice:
+async def window(
+    rows: Rows, collection: Collection, groups: Row, asked: Window, size: int, parent: str = ROOT
+) -> Slice:
     """Read the rows of a window by as few pages of `size` as hold them.
 
     One row beyond the window tells whether more follow, where it fits into the last page.
@@ -82,7 +103,7 @@ async def window(rows: Rows, collection: Collection, groups: Row, asked: Window,
     while len(read) < wanted:
         limit = min(size, wanted - len(read))
         found = await page(
-            rows, collection, groups, sort=asked.sort, limit=limit, offset=asked.offset + len(read) or None
+            rows, collection, groups, parent, sort=asked.sort, limit=limit, offset=asked.offset + len(read) or None
         )
         read += found
         if len(found) < limit:
@@ -91,19 +112,22 @@ async def window(rows: Rows, collection: Collection, groups: Row, asked: Window,
     return Slice(read[: asked.first], True if len(read) > asked.first else None)
 
 
-async def has_more(rows: Rows, collection: Collection, groups: Row, asked: Window) -> bool:
+async def has_more(rows: Rows, collection: Collection, groups: Row, asked: Window, parent: str = ROOT) -> bool:
     """Ask for the one row beyond a window."""
-    return bool(await page(rows, collection, groups, sort=asked.sort, limit=1, offset=asked.offset + asked.first))
+    beyond = asked.offset + asked.first
+    return bool(await page(rows, collection, groups, parent, sort=asked.sort, limit=1, offset=beyond))
 
 
-async def count(rows: Rows, collection: Collection, groups: Row, size: int, most: int) -> int | None:
+async def count(
+    rows: Rows, collection: Collection, groups: Row, size: int, most: int, parent: str = ROOT
+) -> int | None:
     """Count rows: POST /{collection}/count; where there is none, by paging up to `most` rows, else None."""
     if collection.countable:
         path = path_of(collection, "count")
         return whole(await rows.rest.read("POST", path, groups), path)
     total = 0
     while total < most:
-        found = len(await page(rows, collection, groups, limit=size, offset=total or None))
+        found = len(await page(rows, collection, groups, parent, limit=size, offset=total or None))
         total += found
         if found < size:
             return total

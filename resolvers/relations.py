@@ -72,7 +72,7 @@ class HasMany:
     @property
     def place(self) -> tuple[str, str]:
         """Where a body names the parents: the group and its leaf."""
-        return (self.group, self.by) if self.group else (self.collection.name, self.leaf or self.by)
+        return (self.group, self.by) if self.group else (self.collection.own, self.leaf or self.by)
 
     def check(self, groups: Row) -> None:
         """Refuse a filter whose OR would let other parents' children in."""

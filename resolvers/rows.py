@@ -21,7 +21,7 @@ class Rows(Protocol):
     async def read(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> list[Any]:
         """Read a list of rows."""
 
-    async def read_one(self, model: type[BaseModel], method: str, path: str) -> Any:
+    async def read_one(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> Any:
         """Read one row."""
 
     def column(self, rows: Sequence[Any], key: str) -> list[str | None]:
@@ -39,9 +39,9 @@ class JsonRows:
         answer = await self.rest.read(method, path, body)
         return [completed(model, row) for row in objects(answer, path, method)]
 
-    async def read_one(self, model: type[BaseModel], method: str, path: str) -> Row:
+    async def read_one(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> Row:
         """Read one row."""
-        (row,) = objects([await self.rest.read(method, path)], path, method)
+        (row,) = objects([await self.rest.read(method, path, body)], path, method)
         return completed(model, row)
 
     def column(self, rows: Sequence[Row], key: str) -> list[str | None]:

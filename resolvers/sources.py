@@ -8,22 +8,21 @@ from typing import Protocol
 import orjson
 
 from resolvers.batches import (
-    ROOT,
     children,
-    count_at_root,
     counts,
     lengths_of_lists,
-    more_at_root,
     more_children,
+    more_in_windows,
     parts_of_lists,
-    rows_at_root,
+    totals,
+    windows,
 )
 from resolvers.collection import Collection, Row
 from resolvers.context import Context
 from resolvers.cursors import digest_of, length_of, start_of
-from resolvers.ids import id_argument
+from resolvers.ids import path_argument
 from resolvers.loaders import Loader
-from resolvers.reading import Window, parameters
+from resolvers.reading import ROOT, Window, parameters
 from resolvers.relations import HasMany, Listed
 
 
@@ -71,33 +70,44 @@ def canonical_json(groups: Row) -> str:
 
 
 def _asked(collection: Collection, scope: str, arguments: Row, most: int) -> Asked:
-    groups = canonical_json(collection.body(arguments.get("filter")))
+    groups = canonical_json(collection.body(arguments))
     sort = arguments.get("sort") or collection.default_sort
     order = sort.value if sort else None
     digest = digest_of(scope, groups, order)
     offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
-    return Asked(Window(groups, order, offset, length_of(arguments.get("first"), most)), digest)
+    window = Window(groups, order, offset, length_of(arguments.get("first"), most))
+    return Asked(window, digest, _parent(collection, arguments))
+
+
+def _parent(collection: Collection, arguments: Row) -> str:
+    """Return whose rows the arguments of a field at the root ask for."""
+    for name in parameters(collection.within or collection.listed or ""):
+        if name in arguments:
+            return path_argument(name, arguments[name])
+    return ROOT
 
 
 @dataclass(frozen=True)
 class Whole:
-    """The rows of a collection, at the root."""
+    """The rows of a collection at the root, or of each parent by a call for each where REST filters only those."""
 
     collection: Collection
+    by: str = "id"
+    """The key of a row by which its children are found."""
 
     def asked(self, arguments: Row, most: int) -> Asked:
-        """Check the arguments."""
+        """Check the arguments; at the root one of them may be the parent."""
         return _asked(self.collection, self.collection.name, arguments, most)
 
     def pages(self, context: Context, asked: Asked) -> Pages:
-        """Return the reads, for the parent ROOT."""
+        """Return the reads, for the parent ROOT or for parents' keys."""
         window, of = asked.window, context.loaders.of
         return Pages(
             window.offset,
             asked.digest,
-            rows=partial(of, rows_at_root, self.collection, window),
-            count=partial(of, count_at_root, self.collection, window.groups, context.max_first),
-            more=partial(of, more_at_root, self.collection, window),
+            rows=partial(of, windows, self.collection, window),
+            count=partial(of, totals, self.collection, window.groups, context.max_first),
+            more=partial(of, more_in_windows, self.collection, window),
         )
 
 
@@ -154,8 +164,7 @@ class Lists:
         digest = digest_of(self.collection.name)
         offset = start_of(arguments.get("after"), arguments.get("offset"), digest)
         window = Window("{}", None, offset, length_of(arguments.get("first"), most))
-        (name,) = parameters(self.collection.listed or "")
-        return Asked(window, digest, id_argument(name, arguments[name]) if name in arguments else ROOT)
+        return Asked(window, digest, _parent(self.collection, arguments))
 
     def pages(self, context: Context, asked: Asked) -> Pages:
         """Return the reads, for parents' keys."""

@@ -19,6 +19,7 @@ from resolvers.actions import action_field
 from resolvers.context import Context
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
+from resolvers.readings import read_fields
 from resolvers.roots import Root
 from schema import COLLECTIONS, federation
 from schema.history import flow_run_history, task_run_history
@@ -65,12 +66,12 @@ def queries() -> dict[str, Any]:
         "task_run_history": task_run_history,
     }
     for collection in COLLECTIONS:
-        name = collection.name.removesuffix("s")
         if collection.item:
-            made[name] = fields.item(collection)
+            made[collection.one] = fields.item(collection)
         made[collection.name] = fields.listing(collection) if collection.listed else fields.rows(collection)
         if collection.countable:
-            made[f"{name}_count"] = fields.count_of(collection)
+            made[f"{collection.one}_count"] = fields.count_of(collection)
+        made |= read_fields(collection.reads, collection.path)
     return made
 
 

@@ -56,7 +56,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
 
     def asked(arguments: Row) -> Row:
         check(arguments["history_start"], arguments["history_end"], arguments["history_interval_seconds"])
-        chosen = collection.body(arguments.get("filter"))
+        chosen = collection.body(arguments)
         return {
             "history_start": arguments["history_start"].isoformat(),
             "history_end": arguments["history_end"].isoformat(),
@@ -65,7 +65,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
         }
 
     async def read(context: Context, body: Row, _types: set[str]) -> list[Any]:
-        return await context.rows.read(HistoryInterval, "POST", f"/{collection.name}/history", body)
+        return await context.rows.read(HistoryInterval, "POST", f"{collection.path}/history", body)
 
     times = {
         "history_start": (told(datetime, "When the first interval begins."), ...),
@@ -76,7 +76,7 @@ def history(collection: Collection, *, groups: dict[str, str]) -> Any:
         Root(asked, read),
         list[HistoryInterval | None] | None,
         {**times, **filter_arguments(collection)},
-        f"Rows of /{collection.name} counted by state in intervals of time, at most 500 intervals.",
+        f"Rows of {collection.path} counted by state in intervals of time, at most 500 intervals.",
     )
 
 

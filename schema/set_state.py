@@ -45,7 +45,7 @@ class SetStateResult(Part):
 
 
 def _key(done: Done) -> str:
-    return f"{done.collection.name.removesuffix('s')}_id"
+    return f"{done.collection.one}_id"
 
 
 async def verdict(done: Done) -> Row:

@@ -67,7 +67,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
     )
     add_failures(app)
     add_docs(app)
-    routers = [_reads(collection) for collection in COLLECTIONS]
+    routers = [_reads(collection) for collection in COLLECTIONS if collection.stored]
     routers += [routes.router for routes in (named_reads, server_reads, *WRITES)]
     for router in routers:
         app.include_router(router)
@@ -76,7 +76,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
 
 
 def _reads(collection: Collection) -> Router:
-    router = Router(prefix=f"/{collection.name}", tags=[collection.name])
+    router = Router(prefix=collection.path, tags=[collection.name])
     if collection.filter:
         reads.add_filter(router, collection)
     if collection.countable:

@@ -76,7 +76,7 @@ def groups_of(collection: Collection) -> dict[str, Any]:
     if collection.filters:
         fields = named(collection.filters).model_fields
         return {name: (field.annotation, Field(None, description=field.description)) for name, field in fields.items()}
-    return {collection.name: (collection.filter | None, None)} if collection.filter else {}
+    return {collection.own: (collection.filter | None, None)} if collection.filter else {}
 
 
 def sort_of(collection: Collection) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def _table(name: str, row: type[BaseModel]) -> Table:
     return table
 
 
-TABLES = {collection.name: _table(collection.name, collection.row) for collection in COLLECTIONS}
+TABLES = {collection.name: _table(collection.name, collection.row) for collection in COLLECTIONS if collection.stored}
 """The table of each collection, by the collection's name."""
 
 DEPLOYMENT_SCHEDULES = _table("deployment_schedules", DeploymentSchedule)

@@ -36,7 +36,7 @@ from gateway.execution.compiled.connections import (
 )
 from gateway.execution.compiled.irregular import Unsupported
 from gateway.execution.compiled.plan import Plan
-from gateway.execution.compiled.roots import Constant, Counted, ReadRows, Root
+from gateway.execution.compiled.roots import Constant, ReadRows, ReadScalar, Root
 from gateway.execution.compiled.shapes import Shape, Structs, attribute, definition_of
 from gateway.execution.compiled.source import Source
 from gateway.execution.compiled.steps import Field, Parent, Selection
@@ -108,7 +108,7 @@ class Compiler:
         asked = Arguments(self._strawberry, declared, node, root.check)
         self._source.step(0, f"{key}: {node.name.value}")
         if is_leaf_type(get_named_type(declared.type)):
-            return Counted(key, root.read, asked)
+            return ReadScalar(key, root.read, asked, declared.type)
         nodes = [each.node for each in details]
         definitions = {name: each.definition for name, each in self._operation.fragments.items()}
         types = types_under(nodes, definitions)

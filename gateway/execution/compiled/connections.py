@@ -10,7 +10,7 @@ from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
 from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
-from resolvers.sources import Asked, Children, Lists, Pages, Source
+from resolvers.sources import Asked, Children, Lists, Pages, Source, Whole
 
 Made = type[Any]
 """The Struct of an object in the answer."""
@@ -219,7 +219,7 @@ class Nested:
     """A connection of each row of a level."""
 
     key: str
-    source: Children | Lists
+    source: Children | Lists | Whole
     asked: Values
     connection: Connection
 

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from graphql import GraphQLOutputType
 from pydantic import BaseModel
 
 from gateway.execution.compiled.failures import Failure, Failures, Path
-from gateway.execution.compiled.steps import Run, Selection, Values, number, regular
+from gateway.execution.compiled.steps import Run, Selection, Values, completed, regular
 from resolvers.context import Context
 from resolvers.nodes import Found
 
@@ -50,19 +51,20 @@ class Constant:
 
 
 @dataclass
-class Counted:
-    """A count."""
+class ReadScalar:
+    """A number, a text, a truth value or JSON, or a list of them."""
 
     key: str
     read: Read
     asked: Values
+    kind: GraphQLOutputType
 
-    async def value(self, run: Run, asked: Any) -> int | None:
-        """Return the number."""
-        return number(await self.read(run.context, asked, set()))
+    async def value(self, run: Run, asked: Any) -> Any:
+        """Return the scalar."""
+        return completed(self.kind, await self.read(run.context, asked, set()))
 
     def failures(self, _failures: Failures, _value: Any, _path: Path) -> Iterator[Failure]:
-        """Find nothing: a failed count is left to graphql-core."""
+        """Find nothing: a failed read is left to graphql-core."""
         return iter(())
 
 

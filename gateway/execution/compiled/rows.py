@@ -50,9 +50,9 @@ class StructRows:
         rows: list[Any] = self._decoded(await self._answers.answer(method, path, body), self._of(model).many)
         return rows
 
-    async def read_one(self, model: type[BaseModel], method: str, path: str) -> Any:
+    async def read_one(self, model: type[BaseModel], method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Read one row."""
-        return self._decoded(await self._answers.answer(method, path), self._of(model).one)
+        return self._decoded(await self._answers.answer(method, path, body), self._of(model).one)
 
     def _decoded(self, answer: Undecoded, decoder: msgspec.json.Decoder[Any]) -> Any:
         try:

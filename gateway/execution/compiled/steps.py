@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from graphql import FieldNode
+from graphql import FieldNode, get_nullable_type, is_list_type, is_non_null_type
 
 from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.irregular import Irregular
@@ -124,6 +124,23 @@ def number(value: Any) -> int | None:
         raise Irregular(f"{value} is beyond 32 bits")
     counted: int | None = value
     return counted
+
+
+def completed(kind: Any, value: Any) -> Any:
+    """Return a scalar as GraphQL writes it, a list of them item by item."""
+    if regular(value) is None:
+        if is_non_null_type(kind):
+            raise Irregular("a scalar is missing")
+        return None
+    inner = get_nullable_type(kind)
+    if is_list_type(inner):
+        if not isinstance(value, list):
+            raise Irregular(f"{type(value)} is no list")
+        return [completed(inner.of_type, each) for each in value]
+    try:
+        return inner.serialize(value)
+    except Exception as unfit:
+        raise Irregular(str(unfit)) from unfit
 
 
 Values = Callable[[Run], Any]

@@ -1,0 +1,76 @@
+"""The factory of root fields that read one route which is no page of a collection: a status, a graph, a number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from strawberry import UNSET
+
+from resolvers.actions import Body, body_of
+from resolvers.collection import Row
+from resolvers.context import Context
+from resolvers.errors import NotFound
+from resolvers.fields import Arguments, path_arguments, root
+from resolvers.ids import path_argument
+from resolvers.reading import fill, query
+from resolvers.roots import Root
+
+Asked = tuple[str, Row | None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A root field that reads `method path`, null where the route finds nothing.
+
+    `path` stands after the collection's own; its parameters are arguments. The others make the body, or the query string
+    of a GET. `model` is that of the row that is answered (of the rows, where `many`); without one the answer is a scalar.
+    """
+
+    method: str
+    path: str
+    returns: Any
+    description: str
+    model: type[BaseModel] | None = None
+    many: bool = False
+    body: Body = field(default_factory=dict)
+
+    def check(self, route: str, arguments: Row) -> Asked:
+        """Return the path and the body of what is asked; raises BadUserInput."""
+        within = path_arguments(self.path)
+        path = fill(route, *(path_argument(name, arguments[name]) for name in within))
+        body = body_of(self.body, {name: None if value is UNSET else value for name, value in arguments.items()})
+        return (path + query(body or {}), None) if self.method == "GET" else (path, body or {})
+
+    async def read(self, context: Context, asked: Asked, _types: set[str]) -> Any:
+        """Read it."""
+        path, body = asked
+        try:
+            if self.model is None:
+                return await context.rest.read(self.method, path, body)
+            if self.many:
+                return await context.rows.read(self.model, self.method, path, body)
+            return await context.rows.read_one(self.model, self.method, path, body)
+        except NotFound:
+            return None
+
+
+def read_field(reading: Reading, collection_path: str = "") -> Any:
+    """Make the root field."""
+    route = f"{collection_path}{reading.path}"
+    arguments: Arguments = {
+        **path_arguments(reading.path),
+        **{name: (annotation, default) for name, (annotation, default, _) in reading.body.items()},
+    }
+    return root(
+        Root(partial(reading.check, route), reading.read),
+        reading.returns,
+        arguments,
+        f"{reading.description} ({reading.method} {route})",
+    )
+
+
+def read_fields(readings: Mapping[str, Reading], collection_path: str = "") -> dict[str, Any]:
+    """Make the root fields of some readings."""
+    return {name: read_field(reading, collection_path) for name, reading in readings.items()}
