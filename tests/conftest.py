@@ -35,6 +35,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _no_skip((yield))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pytest-xdist keep together the tests of a file, or those of all files that share a server filled once."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        place = call.params.get("place") if call else None
+        item.add_marker(pytest.mark.xdist_group(place or item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def npm() -> Callable[..., Path]:
     """A function that installs pinned packages of the npm registry ("dclint@3.1.0") and returns their `node_modules`."""
