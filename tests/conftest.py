@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,15 +51,18 @@ def npm() -> Callable[..., Path]:
 
     def install(*packages: str) -> Path:
         folder = ROOT / ".cache" / "npm" / "+".join(packages).replace("/", "-")
-        if not (folder / "installed").exists():
+        if not folder.exists():
             if not shutil.which("npm"):
                 pytest.skip("npm is missing")
-            folder.mkdir(parents=True, exist_ok=True)
-            command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", *packages]
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # Made elsewhere and put in place when it is whole: another process may be installing the same.
+            made = Path(tempfile.mkdtemp(dir=folder.parent))
+            command = ["npm", "install", "--prefix", made, "--no-audit", "--no-fund", "--ignore-scripts", *packages]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.skip(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()}")
-            (folder / "installed").touch()
+            with suppress(OSError):
+                made.rename(folder)
         return folder / "node_modules"
 
     return install
