@@ -22,7 +22,7 @@ class Context:
 
     def __post_init__(self) -> None:
         """Start with nothing read."""
-        self.forget()
+        self.loaders = Loaders(self.rows, self.page, self.loader)
 
     @property
     def rest(self) -> Rest:
@@ -30,7 +30,8 @@ class Context:
         return self.rows.rest
 
     def forget(self) -> None:
-        """Forget what was read: after a write it may be out of date."""
+        """Forget what was read: after a write it may be out of date, and at the end nobody needs it."""
+        self.loaders.clear()
         self.loaders = Loaders(self.rows, self.page, self.loader)
 
 

@@ -101,3 +101,7 @@ class Loaders:
         if key not in self._made:
             self._made[key] = self._kind(partial(batch, self, *arguments), self.size)
         return self._made[key]
+
+    def clear(self) -> None:
+        """Let go of the loaders: they refer to these in turn, and would stay until the garbage collector finds them."""
+        self._made.clear()

@@ -120,15 +120,17 @@ class Execution:
         session = self._upstream.session(
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
+        context = self._make_context(Recorded(session))
         try:
             self._cost.check(operation, document.fragments, variables.coerced)
-            context = self._make_context(Recorded(session))
             result = await self._result(document, operation, request, variables, context)
             return _answer(result, session.calls if request.trace else None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
         finally:
             session.close()
+            if isinstance(context, Context):
+                context.forget()
 
     async def _result(
         self,

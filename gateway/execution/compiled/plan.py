@@ -32,7 +32,10 @@ class Plan:
         run = Run(Context(rows, context.page, context.max_first, LevelLoader), variables)
         asked = [root.asked(run) for root in self.roots]
         work = [root.value(run, each) for root, each in zip(self.roots, asked, strict=True)]
-        return Outcome(self, run, self.made(*await together(work)))
+        try:
+            return Outcome(self, run, self.made(*await together(work)))
+        finally:
+            run.context.forget()
 
 
 @dataclass(frozen=True)
