@@ -12,7 +12,7 @@ from resolvers.fields import belongs_to
 from schema.flow_runs import FLOW_RUNS, FlowRun, FlowRunPolicyInput
 from schema.scalars import Id, Object, OptionalObject
 from schema.states import StateCreate
-from schema.types import Input, Part, absent
+from schema.types import Input, Part, absent, choice
 
 
 @strawberry.pydantic.input(description="A run of a deployment to create.")
@@ -36,8 +36,8 @@ class DeploymentFlowRunCreate(Input):
 
 @strawberry.enum(description="What became of a run to create.")
 class FlowRunCreateStatus(Enum):
-    CREATED = "CREATED"
-    FAILED = "FAILED"
+    CREATED = choice("CREATED", "The run was created.")
+    FAILED = choice("FAILED", "It was not; `error` says why.")
 
 
 @strawberry.pydantic.type(description="What became of one of many runs to create.")

@@ -25,19 +25,19 @@ from schema.operators import (
 )
 from schema.scalars import Id, Object, Objects, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
-from schema.types import Computed, Dated, Detached, Input, Part, absent, resource
+from schema.types import Computed, Dated, Detached, Input, Part, absent, choice, resource
 
 
 @strawberry.enum(description="Whether a deployment's runs would be picked up.")
 class DeploymentStatus(Enum):
-    READY = "READY"
-    NOT_READY = "NOT_READY"
+    READY = choice("READY", "A worker polled for its runs not long ago.")
+    NOT_READY = choice("NOT_READY", "No worker polled for its runs for a while.")
 
 
 @strawberry.enum(description="What happens to a new run when the deployment's concurrency limit is reached.")
 class ConcurrencyLimitStrategy(Enum):
-    ENQUEUE = "ENQUEUE"
-    CANCEL_NEW = "CANCEL_NEW"
+    ENQUEUE = choice("ENQUEUE", "The run waits until a slot is free.")
+    CANCEL_NEW = choice("CANCEL_NEW", "The run is cancelled.")
 
 
 class _ConcurrencyOptions(BaseModel):
@@ -150,10 +150,10 @@ class DeploymentFilter(Input):
     description="Orders of deployments. Each leaves the order of equal values open; names are unique within a flow."
 )
 class DeploymentSort(Enum):
-    CREATED_DESC = "CREATED_DESC"
-    UPDATED_DESC = "UPDATED_DESC"
-    NAME_ASC = "NAME_ASC"
-    NAME_DESC = "NAME_DESC"
+    CREATED_DESC = choice("CREATED_DESC", "By when it was created, the newest first.")
+    UPDATED_DESC = choice("UPDATED_DESC", "By when it was last changed, the latest first.")
+    NAME_ASC = choice("NAME_ASC", "By name, from A to Z.")
+    NAME_DESC = choice("NAME_DESC", "By name, from Z to A.")
 
 
 @strawberry.pydantic.input(description="A deployment to create, or to replace by flow and name.")

@@ -33,7 +33,7 @@ from schema.scalars import Id, Object, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
 from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, StateCreate
 from schema.task_runs import TASK_RUNS
-from schema.types import Computed, Input, Part, absent, resource
+from schema.types import Computed, Input, Part, absent, choice, resource
 
 
 @strawberry.pydantic.type(description="Who or what created a row.")
@@ -45,8 +45,8 @@ class CreatedBy(Part):
 
 @strawberry.enum(description="How a flow run is retried.")
 class RetryType(Enum):
-    IN_PROCESS = "in_process"
-    RESCHEDULE = "reschedule"
+    IN_PROCESS = choice("in_process", "Within the process that ran it.")
+    RESCHEDULE = choice("reschedule", "As a run that is scheduled anew.")
 
 
 class _FlowRunPolicy(BaseModel):
@@ -93,15 +93,17 @@ class FlowRunFilter(Input):
 
 @strawberry.enum(description="Orders of flow runs. ID_DESC is total; the others leave the order of equal values open.")
 class FlowRunSort(Enum):
-    ID_DESC = "ID_DESC"
-    START_TIME_ASC = "START_TIME_ASC"
-    START_TIME_DESC = "START_TIME_DESC"
-    EXPECTED_START_TIME_ASC = "EXPECTED_START_TIME_ASC"
-    EXPECTED_START_TIME_DESC = "EXPECTED_START_TIME_DESC"
-    NAME_ASC = "NAME_ASC"
-    NAME_DESC = "NAME_DESC"
-    NEXT_SCHEDULED_START_TIME_ASC = "NEXT_SCHEDULED_START_TIME_ASC"
-    END_TIME_DESC = "END_TIME_DESC"
+    ID_DESC = choice("ID_DESC", "By id, descending; total.")
+    START_TIME_ASC = choice("START_TIME_ASC", "By when it started or is expected to, the earliest first.")
+    START_TIME_DESC = choice("START_TIME_DESC", "By when it started or is expected to, the latest first.")
+    EXPECTED_START_TIME_ASC = choice("EXPECTED_START_TIME_ASC", "By when it was expected to start, the earliest first.")
+    EXPECTED_START_TIME_DESC = choice("EXPECTED_START_TIME_DESC", "By when it was expected to start, the latest first.")
+    NAME_ASC = choice("NAME_ASC", "By name, from A to Z.")
+    NAME_DESC = choice("NAME_DESC", "By name, from Z to A.")
+    NEXT_SCHEDULED_START_TIME_ASC = choice(
+        "NEXT_SCHEDULED_START_TIME_ASC", "By when it is scheduled to start next, the earliest first."
+    )
+    END_TIME_DESC = choice("END_TIME_DESC", "By when it ended, the latest first.")
 
 
 @resource("A run of a flow.")

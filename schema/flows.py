@@ -13,7 +13,7 @@ from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
 from schema.operators import AnyIdExceptFilter, IsNullFilter, NameFilter, Operator, TagsFilter, combined
 from schema.scalars import OptionalObject
-from schema.types import NAME_PATTERN, Dated, Input, absent, resource
+from schema.types import NAME_PATTERN, Dated, Input, absent, choice, resource
 
 
 @resource("A flow: a function that Prefect runs and watches.")
@@ -43,10 +43,10 @@ class FlowFilter(Input):
 
 @strawberry.enum(description="Orders of flows. NAME_ASC and NAME_DESC are total: names are unique.")
 class FlowSort(Enum):
-    CREATED_DESC = "CREATED_DESC"
-    UPDATED_DESC = "UPDATED_DESC"
-    NAME_ASC = "NAME_ASC"
-    NAME_DESC = "NAME_DESC"
+    CREATED_DESC = choice("CREATED_DESC", "By when it was created, the newest first.")
+    UPDATED_DESC = choice("UPDATED_DESC", "By when it was last changed, the latest first.")
+    NAME_ASC = choice("NAME_ASC", "By name, from A to Z; total.")
+    NAME_DESC = choice("NAME_DESC", "By name, from Z to A; total.")
 
 
 @strawberry.pydantic.input(description="A flow to create.")

@@ -11,7 +11,7 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to
 from schema.operators import AnyIdFilter, AnyIdOrNullFilter, Operator, RangeFilter, TextFilter, TimeFilter, combined
 from schema.scalars import Id
-from schema.types import Detached, Input, absent, resource
+from schema.types import Detached, Input, absent, choice, resource
 
 
 @resource("A line that a flow run or a task run logged.", resolvable=False)
@@ -39,8 +39,8 @@ class LogFilter(Input):
 
 @strawberry.enum(description="Orders of logs. Both leave the order of equal timestamps open.")
 class LogSort(Enum):
-    TIMESTAMP_ASC = "TIMESTAMP_ASC"
-    TIMESTAMP_DESC = "TIMESTAMP_DESC"
+    TIMESTAMP_ASC = choice("TIMESTAMP_ASC", "By when it was logged, the earliest first.")
+    TIMESTAMP_DESC = choice("TIMESTAMP_DESC", "By when it was logged, the latest first.")
 
 
 @strawberry.pydantic.input(description="A line to log.")

@@ -11,13 +11,13 @@ import strawberry
 from pydantic import Field
 
 from schema.scalars import Id
-from schema.types import Input, absent
+from schema.types import Input, absent, choice
 
 
 @strawberry.enum(description="How the conditions of one filter are combined.")
 class Operator(Enum):
-    AND = "and_"
-    OR = "or_"
+    AND = choice("and_", "All of the conditions hold.")
+    OR = choice("or_", "At least one of the conditions holds.")
 
 
 def combined() -> Any:
@@ -76,6 +76,12 @@ class NullableStringFilter(Input):
 @strawberry.pydantic.input(description="One of some names, or a part of one.")
 class NameFilter(AnyStringFilter):
     like_: str | None = absent("A part of the name, case ignored; `%` and `_` are wildcards.")
+
+
+@strawberry.pydantic.input(description="One of some keys, a part of one, or whether there is one.")
+class KeyFilter(AnyStringFilter):
+    like_: str | None = absent("A part of the key, case ignored; `%` and `_` are wildcards.")
+    exists_: bool | None = absent("Whether there is a key.")
 
 
 @strawberry.pydantic.input(description="One of some names, or how a name begins.")

@@ -14,15 +14,15 @@ from resolvers.ids import id_argument
 from resolvers.rows import objects
 from schema.scalars import Id
 from schema.states import State, StateCreate
-from schema.types import Part, absent
+from schema.types import Part, absent, choice
 
 
 @strawberry.enum(description="What the orchestration made of a proposed state.")
 class SetStateStatus(Enum):
-    ACCEPT = "ACCEPT"
-    REJECT = "REJECT"
-    ABORT = "ABORT"
-    WAIT = "WAIT"
+    ACCEPT = choice("ACCEPT", "The run has the proposed state.")
+    REJECT = choice("REJECT", "The run has another state than the proposed one.")
+    ABORT = choice("ABORT", "The run keeps its state, and is to be left alone.")
+    WAIT = choice("WAIT", "The run keeps its state; propose it again after `delaySeconds`.")
 
 
 @strawberry.pydantic.type(description="Why the orchestration decided as it did.")

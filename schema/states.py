@@ -9,20 +9,20 @@ from pydantic import BaseModel, Field
 from resolvers.collection import Collection
 from schema.operators import AnyStringExceptFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, OptionalObject, Value
-from schema.types import Input, Node, Part, absent, resource
+from schema.types import Input, Node, Part, absent, choice, resource
 
 
 @strawberry.enum(description="The kinds of state that a run can be in.")
 class StateType(Enum):
-    SCHEDULED = "SCHEDULED"
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    CRASHED = "CRASHED"
-    PAUSED = "PAUSED"
-    CANCELLING = "CANCELLING"
+    SCHEDULED = choice("SCHEDULED", "The run will begin at some time.")
+    PENDING = choice("PENDING", "The run has been handed out and is about to begin.")
+    RUNNING = choice("RUNNING", "The run is being executed.")
+    COMPLETED = choice("COMPLETED", "The run ended well; terminal.")
+    FAILED = choice("FAILED", "The run ended with an error of its code; terminal.")
+    CANCELLED = choice("CANCELLED", "The run was cancelled; terminal.")
+    CRASHED = choice("CRASHED", "The run ended with an error of what it ran on; terminal.")
+    PAUSED = choice("PAUSED", "The run waits until it is resumed.")
+    CANCELLING = choice("CANCELLING", "The run is about to be cancelled.")
 
 
 class _StateDetails(BaseModel):

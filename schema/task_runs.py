@@ -25,7 +25,7 @@ from schema.runs import Run
 from schema.scalars import Id, Object, OptionalObject, Value
 from schema.set_state import set_state
 from schema.states import TASK_RUN_STATES, StateCreate, TaskRunStateFilter
-from schema.types import Input, Part, absent, resource
+from schema.types import Input, Part, absent, choice, resource
 
 
 class _TaskRunPolicy(BaseModel):
@@ -83,15 +83,17 @@ class TaskRunFilter(Input):
     description="Orders of task runs. ID_DESC, DURATION_ASC and DURATION_DESC are total; the others leave the order of equal values open."
 )
 class TaskRunSort(Enum):
-    ID_DESC = "ID_DESC"
-    EXPECTED_START_TIME_ASC = "EXPECTED_START_TIME_ASC"
-    EXPECTED_START_TIME_DESC = "EXPECTED_START_TIME_DESC"
-    NAME_ASC = "NAME_ASC"
-    NAME_DESC = "NAME_DESC"
-    NEXT_SCHEDULED_START_TIME_ASC = "NEXT_SCHEDULED_START_TIME_ASC"
-    END_TIME_DESC = "END_TIME_DESC"
-    DURATION_DESC = "DURATION_DESC"
-    DURATION_ASC = "DURATION_ASC"
+    ID_DESC = choice("ID_DESC", "By id, descending; total.")
+    EXPECTED_START_TIME_ASC = choice("EXPECTED_START_TIME_ASC", "By when it was expected to start, the earliest first.")
+    EXPECTED_START_TIME_DESC = choice("EXPECTED_START_TIME_DESC", "By when it was expected to start, the latest first.")
+    NAME_ASC = choice("NAME_ASC", "By name, from A to Z.")
+    NAME_DESC = choice("NAME_DESC", "By name, from Z to A.")
+    NEXT_SCHEDULED_START_TIME_ASC = choice(
+        "NEXT_SCHEDULED_START_TIME_ASC", "By when it is scheduled to start next, the earliest first."
+    )
+    END_TIME_DESC = choice("END_TIME_DESC", "By when it ended, the latest first.")
+    DURATION_DESC = choice("DURATION_DESC", "By how long it ran, the longest first; total.")
+    DURATION_ASC = choice("DURATION_ASC", "By how long it ran, the shortest first; total.")
 
 
 @strawberry.pydantic.input(description="A task run to create.")

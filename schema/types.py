@@ -75,3 +75,8 @@ class Input(BaseModel):
 def absent(description: str, **constraints: Any) -> Any:
     """Declare a nullable field without a default, so that absent and null stay different."""
     return Field(default_factory=lambda: None, description=description, **constraints)
+
+
+def choice(value: str, description: str) -> Any:
+    """Declare a value of an enum."""
+    return strawberry.enum_value(value, description=description)

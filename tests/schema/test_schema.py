@@ -111,9 +111,12 @@ def undescribed() -> Iterator[str]:
             for argument_name, argument in getattr(field, "args", {}).items():
                 if not argument.description:
                     yield f"{name}.{field_name}({argument_name}:)"
+        for value_name, value in getattr(type_, "values", {}).items():
+            if not value.description:
+                yield f"{name}.{value_name}"
 
 
-def test_every_type_field_and_argument_is_described() -> None:
+def test_every_type_field_argument_and_value_is_described() -> None:
     assert len(GRAPHQL.type_map) > 100
     assert list(undescribed()) == []
 
