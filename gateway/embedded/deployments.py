@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway.embedded import stored
 from gateway.embedded.expressions import member
-from gateway.embedded.orchestration import now
+from gateway.embedded.moments import now
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import CONCURRENCY_LIMITS, TABLES
 from gateway.embedded.work_pools import POOLS, QUEUES, queue_in_pool, queue_without_pool

@@ -8,7 +8,7 @@ from gateway.embedded.orchestration.runs import (
     set_flow_run_state,
     set_task_run_state,
 )
-from gateway.embedded.orchestration.states import State, now, proposed_state
+from gateway.embedded.orchestration.states import State, proposed_state
 
 __all__ = [
     "FLOW_RUN",
@@ -16,7 +16,6 @@ __all__ = [
     "Outcome",
     "State",
     "create_run",
-    "now",
     "proposed_state",
     "set_flow_run_state",
     "set_task_run_state",

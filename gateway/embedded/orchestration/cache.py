@@ -6,7 +6,8 @@ from datetime import datetime
 from pydantic_core import from_json
 from sqlalchemy import Column, Connection, ForeignKey, Index, Table, insert, select
 
-from gateway.embedded.orchestration.states import State, now, read_state
+from gateway.embedded.moments import now
+from gateway.embedded.orchestration.states import State, read_state
 from gateway.embedded.tables import METADATA, TABLES
 from gateway.embedded.types import STRING, Timestamp
 

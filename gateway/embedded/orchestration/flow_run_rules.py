@@ -4,7 +4,8 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from gateway.embedded.orchestration.states import State, awaiting_retry, has_result, now
+from gateway.embedded.moments import now
+from gateway.embedded.orchestration.states import State, awaiting_retry, has_result
 from gateway.embedded.orchestration.transition import ANY, TERMINAL, Abort, Reject, Rule, Transition, Verdict
 from schema.states import StateType
 

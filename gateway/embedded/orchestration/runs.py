@@ -8,8 +8,10 @@ import orjson
 from sqlalchemy import Connection, Table
 
 from gateway.embedded import stored
+from gateway.embedded.events import emit
 from gateway.embedded.orchestration import bookkeeping, policies
 from gateway.embedded.orchestration.bookkeeping import Entry
+from gateway.embedded.orchestration.events import state_change
 from gateway.embedded.orchestration.states import State, is_kept, read_state
 from gateway.embedded.orchestration.transition import Row, Rules, Transition, conclude, consult
 from gateway.embedded.tables import TABLES
@@ -56,7 +58,7 @@ def create_run(connection: Connection, kind: Kind, run: Row, first: State) -> No
     _enter(kind, run, None, first)
     stored.add(connection, kind.runs, run)
     _add_state(connection, kind, run, first)
-    _tell_parent(connection, run, first)
+    _tell(connection, kind, run, None, first)
 
 
 def set_flow_run_state(connection: Connection, run_id: str, proposed: State, *, force: bool = False) -> Outcome | None:
@@ -92,7 +94,7 @@ def _transit(kind: Kind, transition: Transition, rules: Rules) -> Outcome:
     if changes := {name: value for name, value in run.items() if value != before[name]}:
         stored.change(connection, kind.runs, run["id"], changes)
     if state:
-        _tell_parent(connection, run, state)
+        _tell(connection, kind, run, transition.initial, state)
     shown = state.json() if state else run["state"]
     return Outcome(transition.status, transition.details, shown, written=state is not None)
 
@@ -113,8 +115,10 @@ def _add_state(connection: Connection, kind: Kind, run: Row, state: State) -> No
     stored.add(connection, kind.states, stored.new_row(kind.states, **row))
 
 
-def _tell_parent(connection: Connection, run: Row, state: State) -> None:
-    """Put the task run that stands for a subflow run into the same state."""
+def _tell(connection: Connection, kind: Kind, run: Row, initial: State | None, state: State) -> None:
+    """Let others hear of a flow run's state, and put the task run that stands for a subflow run into the same."""
+    if kind is FLOW_RUN:
+        emit(connection, state_change(connection, run, initial, state))
     if parent := run.get("parent_task_run_id"):
         copy = state.copy()
         copy.details.child_flow_run_id = run["id"]

@@ -2,7 +2,8 @@
 
 import math
 
-from gateway.embedded.orchestration.states import State, now
+from gateway.embedded.moments import now
+from gateway.embedded.orchestration.states import State
 from gateway.embedded.orchestration.transition import Abort, Rule, Transition, Verdict, Wait
 from schema.states import StateType
 

@@ -1,25 +1,11 @@
 """States as orchestration handles them: always of a type, with ids that follow time."""
 
-import os
-import time
-import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from gateway.embedded.moments import now, time_ordered_id
 from schema.states import StateCreate, StateDetails, StateType
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def time_ordered_id() -> str:
-    """Make a UUID of version 7 (RFC 9562, section 5.7): ids made later sort later, to a quarter of a microsecond."""
-    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
-    fraction = (nanoseconds << 12) // 1_000_000
-    random = int.from_bytes(os.urandom(8)) >> 2
-    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random))
 
 
 @dataclass

@@ -4,8 +4,9 @@ import random
 from datetime import timedelta
 from typing import Any
 
+from gateway.embedded.moments import now
 from gateway.embedded.orchestration.cache import cached_state, remember
-from gateway.embedded.orchestration.states import State, awaiting_retry, has_result, now
+from gateway.embedded.orchestration.states import State, awaiting_retry, has_result
 from gateway.embedded.orchestration.transition import TERMINAL, Abort, Reject, Row, Rule, Transition, Verdict
 from schema.states import StateDetails, StateType
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_mock_engine
 
+from gateway.embedded.moments import now, time_ordered_id
 from gateway.embedded.orchestration import bookkeeping, flow_run_rules, policies, shared_rules, task_run_rules
-from gateway.embedded.orchestration.states import State, now, read_state, time_ordered_id
+from gateway.embedded.orchestration.states import State, read_state
 from gateway.embedded.orchestration.transition import Abort, Rule, Transition, Verdict, conclude, consult
 from schema.states import StateDetails, StateType
 
