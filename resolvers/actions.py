@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import strawberry
 from pydantic import BaseModel
@@ -105,6 +106,19 @@ async def changed(done: Done) -> Any:
     if fields(done.info) <= {"id", "__typename"}:
         return {"id": key}
     return await by(done.context.loaders, done.collection).read(key)
+
+
+async def changed_by_name(done: Done) -> Any:
+    """Return the row that was changed, read where it was changed, or by its new name."""
+    path, new = done.path, getattr(done.arguments["input"], "name", None)
+    if new:
+        path = f"{path.rpartition('/')[0]}/{quote(new, safe='')}"
+    return await done.context.rows.read_one(done.collection.row, "GET", path)
+
+
+async def name(done: Done) -> str:
+    """Return the name of what was deleted."""
+    return str(done.arguments["name"])
 
 
 async def identity(done: Done) -> str:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from gateway.embedded import (
+    artifact_writes,
     deployment_runs,
     deployment_writes,
     flow_run_writes,
@@ -14,9 +15,11 @@ from gateway.embedded import (
     log_writes,
     named_reads,
     reads,
+    saved_search_writes,
     server_reads,
     state_writes,
     task_run_writes,
+    variable_writes,
     work_pool_writes,
 )
 from gateway.embedded.database import open_database
@@ -37,8 +40,12 @@ WRITES = (
     deployment_runs,
     log_writes,
     work_pool_writes,
+    artifact_writes,
+    variable_writes,
+    saved_search_writes,
 )
 RUNS = frozenset({"flow_runs", "task_runs"})
+PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})
 STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
 
 
@@ -77,11 +84,11 @@ def create_app(database_url: str | None = None) -> FastAPI:
 
 def _reads(collection: Collection) -> Router:
     router = Router(prefix=collection.path, tags=[collection.name])
-    if collection.filter:
+    if not (collection.listed or collection.within):
         reads.add_filter(router, collection)
     if collection.countable:
         reads.add_count(router, collection)
-    if collection.filters:
+    if collection.name in PAGINATED:
         reads.add_paginate(router, collection)
     if collection.name in reads.NOT_FOUND:
         reads.add_item(router, collection)

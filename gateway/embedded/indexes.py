@@ -23,6 +23,9 @@ UNIQUE: Keys = {
     "deployments": [("flow_id", "name")],
     "work_pools": [("name",)],
     "work_queues": [("work_pool_id", "name")],
+    "artifact_collections": [("key",)],
+    "variables": [("name",)],
+    "saved_searches": [("name",)],
     "concurrency_limits_v2": [("name",)],
 }
 
@@ -56,6 +59,21 @@ SORTED: Keys = {
     "logs": [("flow_run_id", "timestamp", "id"), ("task_run_id", "timestamp", "id"), ("timestamp", "id")],
     "work_queues": [("name", "id"), ("work_pool_id", "priority", "id")],
     "deployment_schedules": [("deployment_id",)],
+    "artifacts": [
+        ("key", "id"),
+        ("flow_run_id", "id"),
+        ("task_run_id", "id"),
+        ("created", "id"),
+        ("updated", "id"),
+    ],
+    "artifact_collections": [
+        ("latest_id",),
+        ("flow_run_id", "id"),
+        ("task_run_id", "id"),
+        ("created", "id"),
+        ("updated", "id"),
+    ],
+    "variables": [("created", "id"), ("updated", "id")],
 }
 
 # Columns that most rows lack, and that are never asked for their absence: an index leaves those rows out.

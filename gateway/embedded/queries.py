@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Table, exists, func, select
 from gateway.embedded.expressions import estimated_run_time, now, start
 from gateway.embedded.filters import Condition, condition, one_of
 from gateway.embedded.tables import TABLES
+from schema import COLLECTIONS
 
 Groups = Mapping[str, BaseModel | None]
 """The filter groups of a body: by the name of the group, `flow_runs`."""
@@ -37,6 +38,7 @@ _FLOW = Related("flows", "flow_id")
 _QUEUE = Related("work_pool_queues", "work_queue_id", through=(Related("work_pools", "work_pool_id"),))
 _DEPLOYMENT = Related("deployments", "deployment_id")
 _TASK_RUNS = Related("task_runs", "flow_run_id", many=True)
+_MAKERS = (Related("flow_runs", "flow_run_id", through=(_FLOW, _DEPLOYMENT)), Related("task_runs", "task_run_id"))
 
 # What Prefect joins before it asks whether there is one: groups on one path mean the same row on the way.
 RELATED: dict[str, tuple[Related, ...]] = {
@@ -51,6 +53,8 @@ RELATED: dict[str, tuple[Related, ...]] = {
         Related("flow_runs", "deployment_id", many=True, through=(_TASK_RUNS,)),
         _QUEUE,
     ),
+    "artifacts": _MAKERS,
+    "artifact_collections": _MAKERS,
 }
 
 # Collections whose REST routes take no sort.
@@ -59,12 +63,16 @@ ORDER = {
     "work_queues": "NAME_ASC",
     "flow_run_states": "TIMESTAMP_ASC",
     "task_run_states": "TIMESTAMP_ASC",
+    "saved_searches": "NAME_ASC",
 }
+
+OWN = {collection.name: collection.own for collection in COLLECTIONS}
+"""The group of a collection's own filter in a body."""
 
 
 def conditions(collection: str, groups: Groups) -> list[Condition]:
     """Return the conditions that the groups of a body put on a collection, all of which must hold."""
-    own = groups.get(collection)
+    own = groups.get(OWN[collection])
     parts = [] if own is None else [condition(collection, own)]
     return parts + _related(TABLES[collection], RELATED.get(collection, ()), groups)
 

@@ -28,6 +28,9 @@ NOT_FOUND = {
     "flow_run_states": "Flow run state not found",
     "task_run_states": "Flow run state not found",
     "work_queues": "work queue not found",
+    "artifacts": "Artifact not found.",
+    "variables": "Variable not found.",
+    "saved_searches": "Saved search not found",
 }
 
 Answer = dict[int | str, dict[str, Any]]
