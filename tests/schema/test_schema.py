@@ -1,5 +1,6 @@
 """The schema as a whole: as printed, as described, and as a mirror of the REST API's own document."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_what_selects_children_is_a_filter_of_theirs() -> None:
             continue
         group, leaf = relation.place
         children = relation.collection
-        groups = named(children.filters).model_fields if children.filters else {children.name: None}
+        groups = named(children.filters).model_fields if children.filters else {children.own: None}
         assert group in groups, where
         if relation.leaf:
             assert "any_" in str(_inputs_of(relation.collection.filter)[leaf]), where
@@ -252,12 +253,27 @@ def graphql_shape(type_: Any) -> Any:
 def stored(name: str) -> set[str]:
     """Name the fields of a type that stand in its rows: all but relations."""
     model: Any = SCHEMA.get_type_by_name(name)
-    return {to_camel_case(field) for field in model.origin.model_fields}
+    return {to_camel_case(field.rstrip("_")) for field in model.origin.model_fields}
+
+
+def route_of(document: Document, path: str) -> Document:
+    """Return what the document says of a route, whatever the names of its parameters."""
+    (route,) = (said for known, said in document["paths"].items() if unnamed(known) == unnamed(path))
+    found: Document = route
+    return found
+
+
+def unnamed(path: str) -> str:
+    return re.sub(r"{\w+}", "{}", path)
+
+
+def filter_route(collection: Any, action: str = "filter") -> str:
+    return collection.within or f"{collection.path}/{action}"
 
 
 def body_of(document: Document, path: str, method: str = "post") -> Document:
     """Return the properties of a route's request body."""
-    content = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+    content = route_of(document, path)[method]["requestBody"]["content"]["application/json"]
     properties: Document = resolved(document, content["schema"])["properties"]
     return properties
 
@@ -277,13 +293,14 @@ COUNTED = [collection for collection in COLLECTIONS if collection.countable]
 
 
 def groups_of(document: Document, collection: Any, action: str) -> Document:
-    body = body_of(document, f"/{collection.name}/{action}")
+    path = filter_route(collection, action)
+    body = body_of(document, path)
     if set(body) & {"filter"}:
-        pytest.fail(f"/{collection.name}/{action} has changed")
+        pytest.fail(f"{path} has changed")
     groups = {
         to_camel_case(name): rest_shape(document, value) for name, value in body.items() if is_group(document, value)
     }
-    return groups if collection.filters else groups[to_camel_case(collection.name)]
+    return groups if collection.filters else groups[to_camel_case(collection.own)]
 
 
 @pytest.mark.parametrize("collection", FILTERED, ids=lambda each: each.name)
@@ -295,7 +312,7 @@ def test_a_filter_is_that_of_rest(openapi: Document, collection: Any) -> None:
 
 @pytest.mark.parametrize("collection", COUNTED, ids=lambda each: each.name)
 def test_a_count_takes_the_filter_of_rest(openapi: Document, collection: Any) -> None:
-    ours = graphql_shape(argument_of(f"{to_camel_case(collection.name)[:-1]}Count", "filter"))
+    ours = graphql_shape(argument_of(f"{to_camel_case(collection.one)}Count", "filter"))
     assert ours == groups_of(openapi, collection, "count")
 
 
@@ -309,15 +326,15 @@ def test_a_history_takes_the_filter_of_rest(openapi: Document, name: str) -> Non
 
 @pytest.mark.parametrize("collection", FILTERED, ids=lambda each: each.name)
 def test_a_sort_is_that_of_rest(openapi: Document, collection: Any) -> None:
-    body = body_of(openapi, f"/{collection.name}/filter")
+    body = body_of(openapi, filter_route(collection))
     assert ("sort" in body) == (collection.sort is not None)
     if collection.sort:
         assert graphql_shape(argument_of(to_camel_case(collection.name), "sort")) == rest_shape(openapi, body["sort"])
 
 
 def row_of(document: Document, collection: Any) -> Document:
-    path, method = (f"/{collection.name}/", "get") if collection.listed else (f"/{collection.name}/filter", "post")
-    answer = document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+    path, method = (f"{collection.path}/", "get") if collection.listed else (filter_route(collection), "post")
+    answer = route_of(document, path)[method]["responses"]["200"]["content"]["application/json"]["schema"]
     shape: Document = rest_shape(document, answer["items"])
     return shape
 
@@ -338,12 +355,12 @@ def actions() -> Iterator[tuple[str, str, str]]:
     for collection in COLLECTIONS:
         for name, action in collection.actions.items():
             if "input" in action.body and action.body["input"][2] == "":
-                yield name, action.method.lower(), f"/{collection.name}{action.path}"
+                yield name, action.method.lower(), f"{collection.path}{action.path}"
 
 
 @pytest.mark.parametrize(("name", "method", "path"), list(actions()), ids=str)
 def test_a_mutation_takes_every_field_of_rest(openapi: Document, name: str, method: str, path: str) -> None:
     assert GRAPHQL.mutation_type
     argument = GRAPHQL.mutation_type.fields[to_camel_case(name)].args["input"].type
-    content = openapi["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"]
+    content = route_of(openapi, path)[method]["requestBody"]["content"]["application/json"]["schema"]
     assert graphql_shape(argument) == rest_shape(openapi, content)
