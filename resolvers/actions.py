@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
@@ -16,11 +18,15 @@ from resolvers.errors import UpstreamError
 from resolvers.fields import Arguments, path_arguments, told, typed
 from resolvers.ids import id_argument, path_argument
 from resolvers.reading import fill
+from resolvers.rest import Untold
 from resolvers.rows import objects
 from resolvers.selection import fields
 
 Body = Mapping[str, tuple[Any, Any, str]]
-"""Arguments that make a body: name -> (annotation, default, key in the body); the key "" is the whole body."""
+"""Arguments that make a body: name -> (annotation, default, key in the body).
+
+The key "" is the whole body, "*" an object whose keys are the body's, such as the groups of a composite filter.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,18 +35,26 @@ class Done:
 
     context: Context
     info: Any
-    collection: Collection
+    owner: Collection | None
     path: str
     arguments: Row
     answer: Any
+
+    @property
+    def collection(self) -> Collection:
+        """Whose action it was; those of the server as a whole have none."""
+        if self.owner is None:
+            msg = f"{self.path} belongs to no collection"
+            raise LookupError(msg)
+        return self.owner
 
 
 @dataclass(frozen=True)
 class Action:
     """A mutation: `method path` with a body made of arguments; `result` makes the field's value of the answer.
 
-    `path` stands after the collection's own ("/{id}/set_state"); its parameters are arguments, ids where they are named
-    so.
+    `path` stands after the collection's own ("/{id}/set_state"); the parameters of both are arguments, ids where they are
+    named so.
     """
 
     method: str
@@ -49,25 +63,32 @@ class Action:
     returns: Any
     description: str
     body: Body = field(default_factory=dict)
+    secret: bool = False
+    """Whether the body holds secrets."""
 
 
 def plain(value: Any) -> Any:
     """Turn an argument into JSON: what is absent stays absent."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def body_of(declared: Body, arguments: Row) -> Any:
     """Make a body of the arguments that were given."""
     given = {key: plain(arguments[name]) for name, (_, _, key) in declared.items() if arguments.get(name) is not None}
-    return given.get("", given or None)
+    groups = {name: group for name, group in given.pop("*", {}).items() if group is not None}
+    return given.get("", {**given, **groups} or None)
 
 
-def action_field(collection: Collection, action: Action) -> Any:
-    """Make the mutation's field."""
-    route = f"{collection.path}{action.path}"
-    within = path_arguments(action.path)
+def action_field(collection: Collection | None, action: Action) -> Any:
+    """Make the mutation's field; an action of no collection has its whole path itself."""
+    route = f"{collection.path if collection else ''}{action.path}"
+    within = path_arguments(route)
     arguments: Arguments = {
         **within,
         **{name: (annotation, default) for name, (annotation, default, _) in action.body.items()},
@@ -76,8 +97,9 @@ def action_field(collection: Collection, action: Action) -> Any:
     async def resolve(info: strawberry.Info, **given: Any) -> Any:
         context = context_of(info)
         path = fill(route, *(path_argument(name, given[name]) for name in within))
+        body = body_of(action.body, given)
         try:
-            answer = await context.rest.write(action.method, path, body_of(action.body, given))
+            answer = await context.rest.write(action.method, path, Untold(body) if action.secret else body)
         finally:
             context.forget()  # also after a failure: the write may have happened
         return await action.result(Done(context, info, collection, path, given, answer))
@@ -98,6 +120,11 @@ def answered_row(done: Done, collection: Collection) -> Row:
     """Take the answer for a row of a collection, or raise an UpstreamError."""
     (answer,) = objects([done.answer], done.path)
     return completed(collection.row, answer)
+
+
+def answered_rows(done: Done, model: type[BaseModel]) -> list[Row]:
+    """Take the answer for rows of a model, or raise an UpstreamError."""
+    return [completed(model, row) for row in objects(done.answer, done.path)]
 
 
 async def changed(done: Done) -> Any:
@@ -147,12 +174,12 @@ def given_input(annotation: Any) -> dict[str, tuple[Any, Any, str]]:
     return {"input": (told(annotation, "What is sent."), ..., "")}
 
 
-def create(row_type: Any, body: type[BaseModel]) -> Action:
+def create(row_type: Any, body: type[BaseModel], *, secret: bool = False) -> Action:
     """Declare POST /{collection}/: the row is returned, new or as it was."""
-    return Action("POST", "/", row, row_type | None, "Create a row.", given_input(body))
+    return Action("POST", "/", row, row_type | None, "Create a row.", given_input(body), secret)
 
 
-def update(row_type: Any, body: type[BaseModel]) -> Action:
+def update(row_type: Any, body: type[BaseModel], *, secret: bool = False) -> Action:
     """Declare PATCH /{collection}/{id}: what is absent stays, null clears."""
     return Action(
         "PATCH",
@@ -161,6 +188,7 @@ def update(row_type: Any, body: type[BaseModel]) -> Action:
         row_type | None,
         "Change a row: what is absent stays, null clears.",
         given_input(body),
+        secret,
     )
 
 

@@ -1,6 +1,6 @@
 """The factory of root fields that read one route which is no page of a collection: a status, a graph, a number."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from strawberry import UNSET
 
 from resolvers.actions import Body, body_of
-from resolvers.collection import Row
+from resolvers.collection import Row, named
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.fields import Arguments, path_arguments, root
@@ -24,34 +24,46 @@ Asked = tuple[str, Row | None]
 class Reading:
     """A root field that reads `method path`, null where the route finds nothing.
 
-    `path` stands after the collection's own; its parameters are arguments. The others make the body, or the query string
-    of a GET. `model` is that of the row that is answered (of the rows, where `many`); without one the answer is a scalar.
+    `path` stands after the collection's own; the parameters of both are arguments. The others make the body, or the query string
+    of a GET. `model` is that of the row that is answered (of the rows, where `many`), or its path where it is
+    declared later; without one the answer is a scalar.
     """
 
     method: str
     path: str
     returns: Any
     description: str
-    model: type[BaseModel] | None = None
+    model: type[BaseModel] | str | None = None
     many: bool = False
     body: Body = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Keys that this route has under other names."""
+    valid: Callable[[Row], None] = lambda _: None
+    """Checks the arguments beyond their types; raises BadUserInput."""
+    silent: Any = None
+    """What is answered where REST answers nothing."""
 
     def check(self, route: str, arguments: Row) -> Asked:
         """Return the path and the body of what is asked; raises BadUserInput."""
-        within = path_arguments(self.path)
+        self.valid(arguments)
+        within = path_arguments(route)
         path = fill(route, *(path_argument(name, arguments[name]) for name in within))
         body = body_of(self.body, {name: None if value is UNSET else value for name, value in arguments.items()})
-        return (path + query(body or {}), None) if self.method == "GET" else (path, body or {})
+        if isinstance(body, dict):
+            body = {self.renamed.get(name, name): value for name, value in body.items()}
+        return (path + query(body or {}), None) if self.method == "GET" else (path, {} if body is None else body)
 
     async def read(self, context: Context, asked: Asked, _types: set[str]) -> Any:
         """Read it."""
         path, body = asked
+        model = named(self.model) if isinstance(self.model, str) else self.model
         try:
-            if self.model is None:
-                return await context.rest.read(self.method, path, body)
+            if model is None:
+                answer = await context.rest.read(self.method, path, body)
+                return self.silent if answer is None else answer
             if self.many:
-                return await context.rows.read(self.model, self.method, path, body)
-            return await context.rows.read_one(self.model, self.method, path, body)
+                return await context.rows.read(model, self.method, path, body)
+            return await context.rows.read_one(model, self.method, path, body)
         except NotFound:
             return None
 
@@ -60,7 +72,7 @@ def read_field(reading: Reading, collection_path: str = "") -> Any:
     """Make the root field."""
     route = f"{collection_path}{reading.path}"
     arguments: Arguments = {
-        **path_arguments(reading.path),
+        **path_arguments(route),
         **{name: (annotation, default) for name, (annotation, default, _) in reading.body.items()},
     }
     return root(

@@ -1,25 +1,33 @@
 """Work pools."""
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from pydantic import BaseModel, Field
+from strawberry import UNSET
 
+from resolvers.actions import Action, Done, changed_by_name, create, given_input, name, row
 from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many
+from resolvers.fields import belongs_to, has_many, told, within
+from resolvers.reading import fill
+from resolvers.readings import Reading
+from schema.concurrency_status import PAGE, WorkPoolConcurrencyStatus
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
+from schema.handed_out import LIMIT, SCHEDULED_AFTER, SCHEDULED_BEFORE, WorkerFlowRun, worker_flow_runs
 from schema.operators import AnyIdFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, Object, OptionalObject
-from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, resource
+from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, choice, resource
+from schema.work_queues import WorkQueue, WorkQueueCreate, WorkQueueUpdate
+from schema.workers import WORKERS
 
 
-@strawberry.enum(description="Whether a work pool or a work queue hands out runs.")
+@strawberry.enum(description="Whether a work pool hands out runs.")
 class WorkPoolStatus(Enum):
-    READY = "READY"
-    NOT_READY = "NOT_READY"
-    PAUSED = "PAUSED"
+    READY = choice("READY", "A worker polled not long ago.")
+    NOT_READY = choice("NOT_READY", "No worker polled for a while.")
+    PAUSED = choice("PAUSED", "It hands out no runs.")
 
 
 class _StorageConfiguration(BaseModel):
@@ -62,6 +70,7 @@ class WorkPool(Dated):
         group="work_pools",
         description="Deployments whose runs it hands out.",
     )
+    workers = within(WORKERS, by="name", description="Its workers, those heard of last in front; one call a pool.")
 
 
 @strawberry.pydantic.input(description="Which work pools.")
@@ -92,4 +101,85 @@ class WorkPoolUpdate(Input):
     storage_configuration: WorkPoolStorageConfigurationInput | None = absent("Where code and results are stored.")
 
 
-WORK_POOLS = Collection("work_pools", WorkPool, WorkPoolFilter, named="/work_pools/{name}")
+async def changed_queue(done: Done) -> Any:
+    """Return the work queue that was changed, by the name that it has now."""
+    renamed = done.arguments["input"].name or done.arguments["name"]
+    path = fill(QUEUE, done.arguments["work_pool_name"], renamed)
+    return await done.context.rows.read_one(WorkQueue, "GET", path)
+
+
+QUEUE = "/work_pools/{work_pool_name}/queues/{name}"
+QUEUES = {
+    "create_work_queue_in_work_pool": Action(
+        "POST",
+        "/{work_pool_name}/queues",
+        row,
+        WorkQueue | None,
+        "Create a work queue in a work pool.",
+        given_input(WorkQueueCreate),
+    ),
+    "update_work_queue_in_work_pool": Action(
+        "PATCH",
+        "/{work_pool_name}/queues/{name}",
+        changed_queue,
+        WorkQueue | None,
+        "Change a work queue of a work pool: what is absent stays, null clears.",
+        given_input(WorkQueueUpdate),
+    ),
+    "delete_work_queue_in_work_pool": Action(
+        "DELETE",
+        "/{work_pool_name}/queues/{name}",
+        name,
+        str | None,
+        "Delete a work queue of a work pool; its name is returned.",
+    ),
+}
+ACTIONS = {
+    "create_work_pool": create(WorkPool, WorkPoolCreate),
+    "update_work_pool": Action(
+        "PATCH",
+        "/{name}",
+        changed_by_name,
+        WorkPool | None,
+        "Change a work pool: what is absent stays, null clears.",
+        given_input(WorkPoolUpdate),
+    ),
+    "delete_work_pool": Action("DELETE", "/{name}", name, str | None, "Delete a work pool; its name is returned."),
+    "get_scheduled_flow_runs_of_work_pool": Action(
+        "POST",
+        "/{name}/get_scheduled_flow_runs",
+        worker_flow_runs,
+        list[WorkerFlowRun | None] | None,
+        "Ask a work pool for runs that are scheduled, as a worker does: its queues are marked as polled.",
+        {
+            "work_queue_names": (
+                told(list[str] | None, "Queues to take runs from; all of the pool's by default."),
+                UNSET,
+                "work_queue_names",
+            ),
+            "scheduled_before": SCHEDULED_BEFORE,
+            "scheduled_after": SCHEDULED_AFTER,
+            "limit": LIMIT,
+        },
+    ),
+    **QUEUES,
+}
+READS = {
+    "work_pool_concurrency_status": Reading(
+        "POST",
+        "/{name}/concurrency_status",
+        WorkPoolConcurrencyStatus | None,
+        "Which runs hold the slots of a work pool.",
+        WorkPoolConcurrencyStatus,
+        body={
+            **PAGE,
+            "flow_run_limit": (told(int | None, "At most how many runs of each queue."), UNSET, "flow_run_limit"),
+        },
+    ),
+    "work_queue_in_work_pool": Reading(
+        "GET", "/{work_pool_name}/queues/{name}", WorkQueue | None, "A work queue of a work pool.", WorkQueue
+    ),
+}
+WORK_POOLS = Collection(
+    "work_pools", WorkPool, WorkPoolFilter, actions=ACTIONS, reads=READS, named="/work_pools/{name}"
+)

@@ -1,19 +1,30 @@
 """Work queues."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 
 import strawberry
 from pydantic import BaseModel, Field
 
+from resolvers.actions import Action, create, delete, update
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
+from resolvers.readings import Reading
+from schema.concurrency_status import PAGE, WorkQueueConcurrencyStatus
 from schema.deployments import DEPLOYMENTS
-from schema.flow_runs import FLOW_RUNS
+from schema.flow_runs import FLOW_RUNS, FlowRun
+from schema.handed_out import LIMIT, SCHEDULED_BEFORE, flow_runs
 from schema.operators import AnyIdFilter, NamePrefixFilter, Operator, combined
 from schema.scalars import Id
-from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, resource
-from schema.work_pools import WorkPoolStatus
+from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, choice, resource
+
+
+@strawberry.enum(description="Whether a work queue hands out runs.")
+class WorkQueueStatus(Enum):
+    READY = choice("READY", "A worker polled not long ago.")
+    NOT_READY = choice("NOT_READY", "No worker polled for a while.")
+    PAUSED = choice("PAUSED", "It hands out no runs.")
 
 
 class _QueueFilter(BaseModel):
@@ -42,7 +53,7 @@ class WorkQueue(Dated):
     filter: QueueFilter | None = absent("Deprecated in Prefect: which runs it hands out.")
     last_polled: datetime | None = absent("When a worker last asked for runs.")
     work_pool_name: Annotated[str | None, Computed] = absent("Name of the work pool that it is part of.")
-    status: WorkPoolStatus | None = absent("Whether it hands out runs.")
+    status: WorkQueueStatus | None = absent("Whether it hands out runs.")
     active_slots: Annotated[int | None, Computed] = absent("How many of its runs hold a slot.")
 
     work_pool = belongs_to(
@@ -82,4 +93,58 @@ class WorkQueueUpdate(_WorkQueueInput):
     last_polled: datetime | None = absent("When a worker last asked for runs.")
 
 
-WORK_QUEUES = Collection("work_queues", WorkQueue, WorkQueueFilter, countable=False)
+@strawberry.pydantic.type(description="What a work queue must keep to, to be healthy.")
+class WorkQueueHealthPolicy(Part):
+    maximum_late_runs: int | None = Field(default_factory=int, description="How many of its runs may be late.")
+    maximum_seconds_since_last_polled: int | None = Field(
+        default_factory=lambda: 60, description="Seconds within which a worker must have polled."
+    )
+
+
+@strawberry.pydantic.type(description="How healthy a work queue is.")
+class WorkQueueStatusDetail(Part):
+    healthy: bool | None = Field(description="Whether it keeps to the policy.")
+    late_runs_count: int = Field(default_factory=int, description="How many of its runs are late.")
+    last_polled: datetime | None = absent("When a worker last asked for runs.")
+    health_check_policy: WorkQueueHealthPolicy | None = Field(description="What it must keep to.")
+
+
+ACTIONS = {
+    "create_work_queue": create(WorkQueue, WorkQueueCreate),
+    "update_work_queue": update(WorkQueue, WorkQueueUpdate),
+    "delete_work_queue": delete(),
+    "get_runs_of_work_queue": Action(
+        "POST",
+        "/{id}/get_runs",
+        flow_runs,
+        list[FlowRun | None] | None,
+        "Ask a work queue for runs that are scheduled, as a worker does: the queue is marked as polled.",
+        {"scheduled_before": SCHEDULED_BEFORE, "limit": LIMIT},
+    ),
+}
+READS = {
+    "work_queue_status": Reading(
+        "GET",
+        "/{id}/status",
+        WorkQueueStatusDetail | None,
+        "How healthy a work queue is.",
+        WorkQueueStatusDetail,
+    ),
+    "work_queue_concurrency_status": Reading(
+        "POST",
+        "/{id}/concurrency_status",
+        WorkQueueConcurrencyStatus | None,
+        "Which runs hold the slots of a work queue.",
+        WorkQueueConcurrencyStatus,
+        body=PAGE,
+    ),
+}
+WORK_QUEUES = Collection(
+    "work_queues",
+    WorkQueue,
+    WorkQueueFilter,
+    actions=ACTIONS,
+    reads=READS,
+    named="/work_queues/name/{name}",
+    countable=False,
+)

@@ -8,21 +8,28 @@ from fastapi import FastAPI
 
 from gateway.embedded import (
     artifact_writes,
+    concurrency_limits,
     deployment_runs,
     deployment_writes,
     flow_run_writes,
     flow_writes,
+    global_concurrency_limits,
+    handed_out,
     log_writes,
     named_reads,
     reads,
     saved_search_writes,
     server_reads,
+    slots,
     state_writes,
     task_run_writes,
     variable_writes,
     work_pool_writes,
+    work_queue_writes,
+    workers,
 )
 from gateway.embedded.database import open_database
+from gateway.embedded.events import routes as events
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
 from gateway.embedded.tables import METADATA
@@ -40,9 +47,16 @@ WRITES = (
     deployment_runs,
     log_writes,
     work_pool_writes,
+    work_queue_writes,
+    handed_out,
+    slots,
+    workers,
     artifact_writes,
     variable_writes,
     saved_search_writes,
+    concurrency_limits,
+    global_concurrency_limits,
+    events,
 )
 RUNS = frozenset({"flow_runs", "task_runs"})
 PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})

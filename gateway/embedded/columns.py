@@ -41,6 +41,17 @@ REFERENCES = {
     ("deployments", "concurrency_limit_id"): ("concurrency_limits_v2", "SET NULL"),
     ("deployment_schedules", "deployment_id"): ("deployments", "CASCADE"),
     ("work_queues", "work_pool_id"): ("work_pools", "CASCADE"),
+    ("workers", "work_pool_id"): ("work_pools", "CASCADE"),
+    ("block_schemas", "block_type_id"): ("block_types", "CASCADE"),
+    ("block_documents", "block_type_id"): ("block_types", "CASCADE"),
+    ("block_documents", "block_schema_id"): ("block_schemas", "CASCADE"),
+    ("block_schema_references", "parent_id"): ("block_schemas", "CASCADE"),
+    ("block_schema_references", "reference_id"): ("block_schemas", "CASCADE"),
+    ("block_document_references", "parent_id"): ("block_documents", "CASCADE"),
+    ("block_document_references", "reference_id"): ("block_documents", "CASCADE"),
+    ("deployments", "storage_document_id"): ("block_documents", "CASCADE"),
+    ("deployments", "infrastructure_document_id"): ("block_documents", "CASCADE"),
+    ("flow_runs", "infrastructure_document_id"): ("block_documents", "CASCADE"),
 }
 
 # Columns that no row shows.

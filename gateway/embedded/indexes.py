@@ -25,7 +25,11 @@ UNIQUE: Keys = {
     "work_queues": [("work_pool_id", "name")],
     "artifact_collections": [("key",)],
     "variables": [("name",)],
+    "block_types": [("slug",)],
+    "block_schemas": [("checksum", "version")],
+    "block_documents": [("block_type_id", "name")],
     "saved_searches": [("name",)],
+    "workers": [("work_pool_id", "name")],
     "concurrency_limits_v2": [("name",)],
 }
 
@@ -74,6 +78,11 @@ SORTED: Keys = {
         ("updated", "id"),
     ],
     "variables": [("created", "id"), ("updated", "id")],
+    "block_types": [("name", "id")],
+    "block_schemas": [("created", "id"), ("block_type_id", "created", "id")],
+    "block_documents": [("name", "id"), ("block_type_name", "name", "id"), ("block_schema_id",)],
+    "block_schema_references": [("parent_id",), ("reference_id",)],
+    "block_document_references": [("parent_id",), ("reference_id",)],
 }
 
 # Columns that most rows lack, and that are never asked for their absence: an index leaves those rows out.

@@ -12,6 +12,7 @@ from gateway.embedded.expressions import estimated_run_time, now, start
 from gateway.embedded.filters import Condition, condition, one_of
 from gateway.embedded.tables import TABLES
 from schema import COLLECTIONS
+from schema.block_document_filters import BlockDocumentFilter
 
 Groups = Mapping[str, BaseModel | None]
 """The filter groups of a body: by the name of the group, `flow_runs`."""
@@ -53,6 +54,8 @@ RELATED: dict[str, tuple[Related, ...]] = {
         Related("flow_runs", "deployment_id", many=True, through=(_TASK_RUNS,)),
         _QUEUE,
     ),
+    "block_types": (Related("block_schemas", "block_type_id", many=True),),
+    "block_documents": (Related("block_types", "block_type_id"), Related("block_schemas", "block_schema_id")),
     "artifacts": _MAKERS,
     "artifact_collections": _MAKERS,
 }
@@ -61,18 +64,25 @@ RELATED: dict[str, tuple[Related, ...]] = {
 ORDER = {
     "work_pools": "NAME_ASC",
     "work_queues": "NAME_ASC",
+    "workers": "LAST_HEARTBEAT_TIME_DESC",
     "flow_run_states": "TIMESTAMP_ASC",
     "task_run_states": "TIMESTAMP_ASC",
     "saved_searches": "NAME_ASC",
+    "block_types": "NAME_ASC",
+    "block_schemas": "CREATED_DESC",
 }
 
 OWN = {collection.name: collection.own for collection in COLLECTIONS}
 """The group of a collection's own filter in a body."""
 
 
+UNFILTERED = {"block_documents": BlockDocumentFilter()}
+"""The filters that leave rows out where a body has none."""
+
+
 def conditions(collection: str, groups: Groups) -> list[Condition]:
     """Return the conditions that the groups of a body put on a collection, all of which must hold."""
-    own = groups.get(OWN[collection])
+    own = groups.get(OWN[collection]) or UNFILTERED.get(collection)
     parts = [] if own is None else [condition(collection, own)]
     return parts + _related(TABLES[collection], RELATED.get(collection, ()), groups)
 
@@ -114,8 +124,11 @@ def order(collection: str, sort: str | None = None) -> list[ColumnElement[Any]]:
             _directed(table.c.expected_start_time, "DESC"),
             _directed(table.c.id, "DESC"),
         ]
+    before = []
+    if name == "BLOCK_TYPE_AND_NAME":
+        before, name = [table.c.block_type_name], "NAME"
     key = start(table) if (collection, name) == ("flow_runs", "START_TIME") else table.c[name.lower()]
-    keys = [key] if key is table.c.id else [key, table.c.id]
+    keys = [*before, key] if key is table.c.id else [*before, key, table.c.id]
     return [_directed(key, direction) for key in keys]
 
 

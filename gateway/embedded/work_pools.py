@@ -1,5 +1,6 @@
 """Work pools and their queues as other writes need them: found by name, and created with what belongs to them."""
 
+from itertools import count
 from typing import Any
 
 from fastapi import HTTPException
@@ -9,8 +10,11 @@ from gateway.embedded import stored
 from gateway.embedded.named_reads import DEFAULT_POOL
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
+from schema.work_pools import WorkPoolStatus
+from schema.work_queues import WorkQueueStatus
+from schema.workers import WorkerStatus
 
-POOLS, QUEUES = TABLES["work_pools"], TABLES["work_queues"]
+POOLS, QUEUES, WORKERS = TABLES["work_pools"], TABLES["work_queues"], TABLES["workers"]
 
 AGENT = "prefect-agent"
 """The type of pools that take no part in the statuses of workers."""
@@ -68,40 +72,48 @@ def default_pool(connection: Connection) -> tuple[bool, str]:
 def create_pool(connection: Connection, values: dict[str, Any]) -> str:
     """Insert a work pool with its default queue, and return its id."""
     row = stored.new_row(POOLS, **{"type": AGENT, "storage_configuration": STORAGE, **values})
-    row["status"] = status(row["type"], paused=row["is_paused"])
+    if row["type"] != AGENT:
+        row["status"] = (WorkPoolStatus.PAUSED if row["is_paused"] else WorkPoolStatus.NOT_READY).value
     stored.add(connection, POOLS, row)
     queue = {"name": DEFAULT_QUEUE, "description": "The work pool's default queue."}
     stored.change(connection, POOLS, row["id"], {"default_queue_id": create_queue(connection, row["id"], queue)})
     return str(row["id"])
 
 
-def status(type_: str, *, paused: bool) -> str | None:
-    """Tell a pool's status while no worker has asked it for runs."""
-    if type_ == AGENT:
-        return None
-    return "PAUSED" if paused else "NOT_READY"
+def status(connection: Connection, pool: Row, *, paused: bool) -> WorkPoolStatus:
+    """Tell the status of a pool that is paused or goes on."""
+    if paused:
+        return WorkPoolStatus.PAUSED
+    online = select(WORKERS.c.id).where(
+        WORKERS.c.work_pool_id == pool["id"], WORKERS.c.status == WorkerStatus.ONLINE.value
+    )
+    return WorkPoolStatus.NOT_READY if connection.scalar(online.limit(1)) is None else WorkPoolStatus.READY
+
+
+def set_pool_status(connection: Connection, pool: Row, status: WorkPoolStatus) -> None:
+    """Give a pool a status."""
+    stored.change(connection, POOLS, pool["id"], {"status": status.value})
 
 
 def create_queue(connection: Connection, pool_id: str, values: dict[str, Any]) -> str:
     """Insert a work queue at the priority asked for, or at the first that is free, and return its id."""
-    taken = list(
-        connection.execute(
-            select(QUEUES.c.priority, QUEUES.c.id).where(QUEUES.c.work_pool_id == pool_id).order_by(QUEUES.c.priority)
-        )
-    )
     priority = values.get("priority")
     if priority is None:
-        free = (place for place, (number, _) in enumerate(taken, 1) if number != place)
-        priority = next(free, max((number for number, _ in taken), default=0) + 1)
-    row = stored.new_row(QUEUES, **{"status": "NOT_READY", **values, "priority": priority, "work_pool_id": pool_id})
+        ours = select(QUEUES.c.priority).where(QUEUES.c.work_pool_id == pool_id)
+        taken = set(connection.scalars(ours))
+        priority = next(place for place in count(1) if place not in taken)
+    values = {**values, "description": values.get("description") or "", "priority": priority, "work_pool_id": pool_id}
+    row = stored.new_row(QUEUES, status=WorkQueueStatus.NOT_READY.value, **values)
     stored.add(connection, QUEUES, row)
-    _make_way(connection, taken, priority)
+    arrange(connection, pool_id, first=row["id"])
     return str(row["id"])
 
 
-def _make_way(connection: Connection, taken: list[Any], priority: int) -> None:
-    """Move the queues on whose places were taken, as far as there is no gap."""
-    for number, id_ in taken:
-        if number == priority:
-            priority += 1
-            stored.change(connection, QUEUES, id_, {"priority": priority})
+def arrange(connection: Connection, pool_id: str, *, first: str | None = None) -> None:
+    """Let each queue of a pool have a priority of its own: `first` keeps the one it took, others make way."""
+    ours = select(QUEUES.c.id, QUEUES.c.priority).where(QUEUES.c.work_pool_id == pool_id)
+    last = 0
+    for id_, priority in sorted(connection.execute(ours), key=lambda queue: (queue[1], queue[0] != first)):
+        if priority <= last:
+            stored.change(connection, QUEUES, id_, {"priority": last + 1})
+        last = max(last + 1, priority)
