@@ -44,13 +44,16 @@ async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Resp
 
 
 @contextmanager
-def run_prefect(home: Path) -> Generator[str]:
+def run_prefect(home: Path, **settings: str) -> Generator[str]:
     """Run the REST API of a real Prefect server on a new SQLite file in `home`; yield its URL, `.../api`.
+
+    `settings` are its own (`services_triggers_enabled="true"`), else what disturbs tests is off.
 
     The first request waits until the server has started (some ten seconds): give it a long timeout.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {f"PREFECT_SERVER_{name}": "false" for name in DISTURBING}
+    environment |= {f"PREFECT_SERVER_{name.upper()}": value for name, value in settings.items()}
     environment |= {
         "PREFECT_HOME": str(home),
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",

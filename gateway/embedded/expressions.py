@@ -108,6 +108,22 @@ class nulls_low(FunctionElement[Any]):  # noqa: N801 (reads as the function that
     inherit_cache = True
 
 
+class label(FunctionElement[str]):  # noqa: N801 (reads as the function that it is in SQL)
+    """A label of a resource in an event, by its name; null where it has none."""
+
+    type = Text()
+    inherit_cache = True
+
+    def __init__(self, labels: ColumnElement[Any], name: str) -> None:
+        super().__init__(labels, literal(name.replace('"', ""), Text()))
+
+
+class any_element(_Truth):  # noqa: N801 (reads as the function that it is in SQL)
+    """A condition on `element.value` holds for one of the column's list of objects."""
+
+    inherit_cache = True
+
+
 SPELLINGS: tuple[tuple[type[FunctionElement[Any]], str, str], ...] = (
     (member, "({0} IN (SELECT value FROM json_each({1})))", "({0} = ANY ({1}))"),
     (
@@ -134,6 +150,12 @@ SPELLINGS: tuple[tuple[type[FunctionElement[Any]], str, str], ...] = (
         "({0} ?& {1})",
     ),
     (like, "(lower({0}) LIKE lower({1}))", "({0} ILIKE {1} ESCAPE '')"),
+    (label, """json_extract({0}, '$."' || {1} || '"')""", "({0} ->> {1})"),
+    (
+        any_element,
+        "(EXISTS (SELECT 1 FROM json_each({0}) AS element WHERE {1}))",
+        "(EXISTS (SELECT 1 FROM json_array_elements({0}) AS element WHERE {1}))",
+    ),
     (greatest, "max({0}, {1})", "greatest({0}, {1})"),
     (nulls_low, "{0}", "{0} NULLS FIRST"),
 )
