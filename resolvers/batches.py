@@ -114,6 +114,28 @@ async def parts_of_lists(
     }
 
 
+async def parts_of_keys(
+    loaders: Loaders, collection: Collection, offset: int, first: int, parents: list[str]
+) -> dict[str, Any]:
+    """Cut a window out of the rows that each parent names: a parent is a list of keys as JSON, all are read at once."""
+    keys: dict[str, list[str]] = {parent: orjson.loads(parent) for parent in parents}
+    found = await by(loaders, collection).read_many(list({key for each in keys.values() for key in each}))
+    end = offset + first
+
+    def part(named: list[str]) -> Any:
+        rows = [found[key] for key in named if found[key] is not None]
+        failure = next((row for row in rows if isinstance(row, BaseException)), None)
+        return failure or Slice(rows[offset:end], len(rows) > end, len(rows))
+
+    return {parent: part(named) for parent, named in keys.items()}
+
+
+async def numbers_of_keys(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, Any]:
+    """Count the rows that each parent names and that are there."""
+    found = await loaders.of(parts_of_keys, collection, 0, 0).read_many(parents)
+    return {parent: part.total if isinstance(part, Slice) else part for parent, part in found.items()}
+
+
 async def lengths_of_lists(loaders: Loaders, collection: Collection, parents: list[str]) -> dict[str, Any]:
     """Count the list of each parent."""
     found = await loaders.of(lists, collection).read_many(parents)

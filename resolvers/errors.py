@@ -9,7 +9,7 @@ GatewayError
     ├── Forbidden           FORBIDDEN               403
     ├── NotFound            NOT_FOUND               404
     ├── Conflict            CONFLICT                409
-    ├── RateLimited         RATE_LIMITED            429
+    ├── RateLimited         RATE_LIMITED            423, 429: all slots are taken, or too many requests
     ├── Unavailable         UPSTREAM_UNAVAILABLE    502 to 504, or no connection
     └── UpstreamTimeout     UPSTREAM_TIMEOUT        the operation's deadline passed
 
@@ -95,6 +95,7 @@ BY_STATUS: dict[int, type[UpstreamError]] = {
     404: NotFound,
     409: Conflict,
     422: Rejected,
+    423: RateLimited,
     429: RateLimited,
     502: Unavailable,
     503: Unavailable,

@@ -22,9 +22,9 @@ from resolvers.nodes import Found
 from resolvers.reading import ROOT, fill, parameters, query
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
 from resolvers.roots import Root
-from resolvers.rows import needed
+from resolvers.rows import needed, unusable
 from resolvers.selection import types
-from resolvers.sources import Children, Lists, Source, Whole, canonical_json, reads
+from resolvers.sources import Children, Lists, Named, Source, Whole, canonical_json, list_key, reads
 
 Resolver = Callable[..., Awaitable[Any]]
 Arguments = Mapping[str, tuple[Any, Any]]
@@ -264,12 +264,21 @@ def within(collection: Collection, *, by: str, description: str) -> Any:
     return _nested(Whole(collection, by), connection(collection.row), window_arguments(collection), description)
 
 
+def refers_to(collection: Collection, *, keys: str, description: str) -> Any:
+    """Make the field of the rows that a row names by a list of ids, its `keys`."""
+    return _nested(Named(collection, keys), connection(collection.row), PAGE, description)
+
+
 def _nested(
-    source: Children | Lists | Whole, kind: Any, arguments: Arguments, description: str, **declared: Any
+    source: Children | Lists | Named | Whole, kind: Any, arguments: Arguments, description: str, **declared: Any
 ) -> Any:
     async def resolve(root: Row, info: strawberry.Info, **given: Any) -> Any:
-        parent = needed(root, source.by)
+        parent = _listed_key(root, source.by) if isinstance(source, Named) else needed(root, source.by)
         pages, _ = reads(context_of(info), source, given)
         return Connection(read=Read(pages, parent))
 
     return _relation(resolve, kind, arguments, description, source=source, **declared)
+
+
+def _listed_key(row: Row, key: str) -> str:
+    return list_key(row.get(key)) or unusable(key)

@@ -1,7 +1,7 @@
 """How rows are read and looked into: the one place that knows what a row is."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from pydantic import BaseModel
 
@@ -67,6 +67,9 @@ def text(row: Row, key: str) -> str | None:
 def needed(row: Row, key: str) -> str:
     """Read a key by which other rows are found, or raise an UpstreamError where it is unusable."""
     found = text(row, key)
-    if found is None:
-        raise UpstreamError(f"The upstream's row has no usable `{key}`, by which this is found.")
-    return found
+    return unusable(key) if found is None else found
+
+
+def unusable(key: str) -> NoReturn:
+    """Raise the UpstreamError of a row whose key finds nothing."""
+    raise UpstreamError(f"The upstream's row has no usable `{key}`, by which this is found.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,6 +13,8 @@ from resolvers.batches import (
     lengths_of_lists,
     more_children,
     more_in_windows,
+    numbers_of_keys,
+    parts_of_keys,
     parts_of_lists,
     totals,
     windows,
@@ -177,6 +179,37 @@ class Lists:
             count=partial(of, lengths_of_lists, self.collection),
             more=parts,  # never asked: a slice of a list knows
         )
+
+
+@dataclass(frozen=True)
+class Named:
+    """The rows that each row names by a list of ids, of all rows in one read; what is not there is left out."""
+
+    collection: Collection
+    by: str
+    """The key of the list."""
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments."""
+        return _asked(self.collection, f"{self.by}{self.collection.name}", arguments, most)
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for the lists as `list_key` writes them."""
+        of, window = context.loaders.of, asked.window
+        parts = partial(of, parts_of_keys, self.collection, window.offset, window.first)
+        return Pages(
+            window.offset,
+            asked.digest,
+            rows=parts,
+            count=partial(of, numbers_of_keys, self.collection),
+            more=parts,  # never asked: a slice of a list knows
+        )
+
+
+def list_key(ids: Any) -> str | None:
+    """Write a list of ids so that it can be a key; None where it is none."""
+    fits = isinstance(ids, list) and all(isinstance(each, str) for each in ids)
+    return orjson.dumps(ids).decode() if fits else None
 
 
 def reads(context: Context, source: Source, arguments: Row) -> tuple[Pages, str]:

@@ -12,6 +12,7 @@ from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many
 from schema.deployment_runs import RUNS
 from schema.flow_runs import FLOW_RUNS, CreatedBy
+from schema.global_concurrency_limits import GlobalConcurrencyLimit
 from schema.operators import (
     AnyIdExceptFilter,
     AnyStringFilter,
@@ -25,7 +26,7 @@ from schema.operators import (
 )
 from schema.scalars import Id, Object, Objects, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
-from schema.types import Computed, Dated, Detached, Input, Part, absent, choice, resource
+from schema.types import Computed, Dated, Input, Part, absent, choice, resource
 
 
 @strawberry.enum(description="Whether a deployment's runs would be picked up.")
@@ -57,17 +58,6 @@ class ConcurrencyOptions(_ConcurrencyOptions, Part):
 @strawberry.pydantic.input(description="How a deployment keeps to its concurrency limit.")
 class ConcurrencyOptionsInput(_ConcurrencyOptions, Input):
     pass
-
-
-@resource("A limit on what may happen at once, by name.", resolvable=False)
-class GlobalConcurrencyLimit(Detached):
-    active: bool = Field(default_factory=lambda: True, description="Whether the limit is in force.")
-    name: str = Field(description="The limit's name.")
-    limit: int | None = Field(description="How many slots there are.")
-    active_slots: int | None = Field(description="How many slots are taken.")
-    slot_decay_per_second: float = Field(
-        default_factory=lambda: 2.0, description="How many slots become free each second by themselves."
-    )
 
 
 @strawberry.pydantic.type(description="Who or what last changed a row.")

@@ -35,6 +35,20 @@ def find(
     return _first(table, values_of(connection, statement.with_for_update() if lock else statement), json)
 
 
+def find_all(
+    connection: Connection,
+    table: Table,
+    *conditions: ColumnElement[bool],
+    order: ColumnElement[Any],
+    limit: int | None = None,
+    offset: int = 0,
+    lock: bool = True,
+) -> list[Row]:
+    """Read the rows that fit, by default to change them: who changes several takes them in one order; JSON stays text."""
+    statement = select(table).where(*conditions).order_by(order).limit(limit).offset(offset)
+    return _stored(table)(values_of(connection, statement.with_for_update() if lock else statement), 0)
+
+
 def _first(table: Table, found: Sequence[Sequence[Any]], json: tuple[str, ...]) -> Row | None:
     if not found:
         return None

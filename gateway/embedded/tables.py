@@ -7,7 +7,7 @@ from gateway.embedded.columns import columns
 from gateway.embedded.indexes import add_indexes
 from gateway.embedded.tags import MANY, tags_of
 from schema import COLLECTIONS
-from schema.deployments import GlobalConcurrencyLimit
+from schema.global_concurrency_limits import GlobalConcurrencyLimit
 from schema.schedules import DeploymentSchedule
 
 METADATA = MetaData()

@@ -233,8 +233,8 @@ def test_every_resource_has_a_key_that_is_resolvable_where_rest_reads_by_id() ->
 
 
 def test_a_type_with_an_id_is_an_entity() -> None:
-    # Who made a row is told by an id and a type, which no route reads.
-    values = {"CreatedBy", "UpdatedBy"}
+    # Who made a row is told by an id and a type, which no route reads; a limit whose slots are taken, by that of the limit.
+    values = {"CreatedBy", "UpdatedBy", "OccupiedLimit"}
     with_id = {
         name
         for name, type_ in SCHEMA._schema.type_map.items()

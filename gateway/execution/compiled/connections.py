@@ -10,7 +10,7 @@ from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
 from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
-from resolvers.sources import Asked, Children, Lists, Pages, Source, Whole
+from resolvers.sources import Asked, Children, Lists, Named, Pages, Source, Whole, list_key
 
 Made = type[Any]
 """The Struct of an object in the answer."""
@@ -219,13 +219,15 @@ class Nested:
     """A connection of each row of a level."""
 
     key: str
-    source: Children | Lists | Whole
+    source: Children | Lists | Named | Whole
     asked: Values
     connection: Connection
 
     async def values(self, run: Run, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the connection of each row."""
         parents = run.context.rows.column(rows, self.source.by)
+        if isinstance(self.source, Named):
+            parents = [list_key(ids) for ids in parents]
         distinct: list[Any] = list(dict.fromkeys(parents))
         if None in distinct:
             raise Irregular(f"a row has no {self.source.by}")
