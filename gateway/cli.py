@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from gateway.upstream.writes import Writes
 from resolvers.errors import GatewayError, UpstreamError
 from schema.build import build
 
+if TYPE_CHECKING:
+    from gateway.check.differences import Difference
+
 app = typer.Typer(
     help="A GraphQL gateway in front of the Prefect REST API.",
     epilog="Every option is a variable of the environment too, PREFECT_GRAPHQL_*; so are the credentials. See README.md.",
@@ -38,6 +41,7 @@ JSON = {"content-type": "application/json"}
 Document = Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")]
 Variables = Annotated[str, typer.Option(help="The variables, a JSON object.")]
 OperationName = Annotated[str | None, typer.Option("--operation", help="Which of several operations.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same demo data.")]
 
 
@@ -126,6 +130,26 @@ def demo(settings: Settings, seed: Seed = SEED) -> None:
         fail(error.message)
 
 
+@app.command()
+@with_settings("upstream")
+def check(settings: Settings, as_json: AsJson = False) -> None:
+    """Compare the schema with the OpenAPI document of an upstream, or of the embedded server; exit code 1 on drift."""
+    from gateway.check import report  # noqa: PLC0415  other commands do without
+
+    try:
+        found = asyncio.run(_drift(settings))
+    except (UpstreamError, ValueError) as error:
+        fail(
+            error.message if isinstance(error, UpstreamError) else f"The upstream's /openapi.json is unusable: {error}."
+        )
+    if as_json:
+        typer.echo(report.as_json(found))
+    else:
+        report.print_table(found, f"The schema and {settings.upstream or 'the embedded server'}")
+    if found:
+        raise typer.Exit(1)
+
+
 def _text(document: str) -> str:
     return sys.stdin.read() if document == "-" else document
 
@@ -146,6 +170,23 @@ async def _answer(settings: Settings, body: dict[str, Any]) -> Any:
         asked = json.dumps(body).encode()
         _, _, answer = await upstream.embedded(gateway).send("POST", "/graphql", asked, JSON)
         return json.loads(answer)
+
+
+async def _drift(settings: Settings) -> list["Difference"]:
+    from gateway.check import report  # noqa: PLC0415  other commands do without
+
+    # The embedded server's document needs no database.
+    transport = (
+        upstream.embedded(embedded.create_app(settings.database_url))
+        if settings.upstream is None
+        else upstream.remote(settings.upstream)
+    )
+    server = Upstream(transport, settings)
+    try:
+        deadline = asyncio.get_running_loop().time() + settings.deadline
+        return await report.drift(server.session(authorization=None, deadline=deadline))
+    finally:
+        await server.aclose()
 
 
 async def _fill(settings: Settings, seed: int) -> None:

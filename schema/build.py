@@ -21,8 +21,7 @@ from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
 from resolvers.readings import read_fields
 from resolvers.roots import Root
-from schema import COLLECTIONS, federation
-from schema.history import flow_run_history, task_run_history
+from schema import COLLECTIONS, federation, server
 from schema.names import Names
 from schema.scalars import DATETIME
 from schema.types import Node
@@ -62,8 +61,7 @@ def queries() -> dict[str, Any]:
         "_entities": federation.entities(COLLECTIONS),
         "_service": federation.service(),
         **nodes(),
-        "flow_run_history": flow_run_history,
-        "task_run_history": task_run_history,
+        **read_fields(server.READS),
     }
     for collection in COLLECTIONS:
         if collection.item:
@@ -77,7 +75,8 @@ def queries() -> dict[str, Any]:
 
 def mutations() -> dict[str, Any]:
     """Make the fields of Mutation."""
-    return {
+    of_server = {name: action_field(None, action) for name, action in server.ACTIONS.items()}
+    return of_server | {
         name: action_field(collection, action)
         for collection in COLLECTIONS
         for name, action in collection.actions.items()

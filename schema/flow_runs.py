@@ -12,6 +12,7 @@ from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delet
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many, listed, told
 from resolvers.relations import Many, Via
+from schema.history import history
 from schema.logs import LOGS
 from schema.operators import (
     AnyIdExceptFilter,
@@ -238,4 +239,5 @@ FLOW_RUNS = Collection(
     FlowRunSort.ID_DESC,
     filters="schema.filters.FlowRunFilters",
     actions=ACTIONS,
+    reads={"flow_run_history": history("schema.filters.FlowRunFilters", {"work_pool_queues": "work_queues"})},
 )

@@ -1,24 +1,25 @@
 """Histories: how many runs were in which state in each interval of time."""
 
 import math
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
 
 import strawberry
 from pydantic import Field
+from strawberry import UNSET
 
-from resolvers.collection import Collection, Row
-from resolvers.context import Context
+from resolvers.collection import Row, lazy
 from resolvers.errors import BadUserInput
-from resolvers.fields import filter_arguments, root, told
-from resolvers.roots import Root
-from schema.flow_runs import FLOW_RUNS
+from resolvers.fields import told
+from resolvers.readings import Reading
 from schema.states import StateType
-from schema.task_runs import TASK_RUNS
 from schema.types import Part
 
 MOST_INTERVALS = 500
 """REST answers no more of them."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @strawberry.pydantic.type(description="Runs in one state in an interval.")
@@ -37,8 +38,9 @@ class HistoryInterval(Part):
     states: list[HistoryState] = Field(default_factory=list, description="The runs by state.")
 
 
-def check(start: datetime, end: datetime, seconds: float) -> None:
+def check(arguments: Row) -> None:
     """Refuse what REST refuses, and what it would cut off unsaid: more intervals than it answers."""
+    start, end, seconds = (arguments[f"history_{name}"] for name in ("start", "end", "interval_seconds"))
     if seconds < 1:
         msg = f"`historyIntervalSeconds` is {seconds:g}: an interval lasts at least a second."
         raise BadUserInput(msg)
@@ -48,37 +50,24 @@ def check(start: datetime, end: datetime, seconds: float) -> None:
         raise BadUserInput(msg)
 
 
-def history(collection: Collection, *, groups: dict[str, str]) -> Any:
-    """Make the root field of a history: POST /{runs}/history, at most 500 intervals of at least a second.
+def history(filters: str, renamed: Mapping[str, str] = NOTHING) -> Reading:
+    """Declare POST /{runs}/history, at most 500 intervals of at least a second, with the composite filter at a path.
 
-    `groups` maps the names of groups in a filter to those that this route has instead.
+    `renamed` maps the names of groups in the filter to those that this route has instead.
     """
-
-    def asked(arguments: Row) -> Row:
-        check(arguments["history_start"], arguments["history_end"], arguments["history_interval_seconds"])
-        chosen = collection.body(arguments)
-        return {
-            "history_start": arguments["history_start"].isoformat(),
-            "history_end": arguments["history_end"].isoformat(),
-            "history_interval_seconds": arguments["history_interval_seconds"],
-            **{groups.get(name, name): group for name, group in chosen.items()},
-        }
-
-    async def read(context: Context, body: Row, _types: set[str]) -> list[Any]:
-        return await context.rows.read(HistoryInterval, "POST", f"{collection.path}/history", body)
-
-    times = {
-        "history_start": (told(datetime, "When the first interval begins."), ...),
-        "history_end": (told(datetime, "When the last interval ends."), ...),
-        "history_interval_seconds": (told(float, "Seconds in an interval."), ...),
-    }
-    return root(
-        Root(asked, read),
+    return Reading(
+        "POST",
+        "/history",
         list[HistoryInterval | None] | None,
-        {**times, **filter_arguments(collection)},
-        f"Rows of {collection.path} counted by state in intervals of time, at most 500 intervals.",
+        "Rows counted by state in intervals of time, at most 500 intervals.",
+        HistoryInterval,
+        many=True,
+        body={
+            "history_start": (told(datetime, "When the first interval begins."), ..., "history_start"),
+            "history_end": (told(datetime, "When the last interval ends."), ..., "history_end"),
+            "history_interval_seconds": (told(float, "Seconds in an interval."), ..., "history_interval_seconds"),
+            "filter": (told(lazy(filters) | None, "Which rows."), UNSET, "*"),
+        },
+        renamed=renamed,
+        valid=check,
     )
-
-
-flow_run_history = history(FLOW_RUNS, groups={"work_pool_queues": "work_queues"})
-task_run_history = history(TASK_RUNS, groups={})

@@ -14,7 +14,7 @@ from resolvers.ids import id_argument
 from resolvers.rows import objects
 from schema.scalars import Id
 from schema.states import State, StateCreate
-from schema.types import Part, absent, choice
+from schema.types import ADDED, Part, absent, choice
 
 
 @strawberry.enum(description="What the orchestration made of a proposed state.")
@@ -37,8 +37,8 @@ class SetStateResult(Part):
     status: SetStateStatus | None = Field(description="The verdict.")
     state: State | None = absent("The state that the run is in now.")
     details: SetStateDetails | None = absent("Why.")
-    flow_run_id: Id | None = absent("The flow run.")
-    task_run_id: Id | None = absent("The task run.")
+    flow_run_id: Id | None = absent("The flow run.", json_schema_extra=ADDED)
+    task_run_id: Id | None = absent("The task run.", json_schema_extra=ADDED)
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run as it is now.")
     task_run = belongs_to("schema.task_runs.TaskRun", key="task_run_id", description="The task run as it is now.")

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from resolvers.actions import create, delete, update
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to, has_many, listed
+from schema.artifacts import ARTIFACT_COLLECTIONS, ARTIFACTS
+from schema.history import history
 from schema.logs import LOGS
 from schema.operators import (
     AnyIdFilter,
@@ -62,6 +64,13 @@ class TaskRun(Run):
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that it is part of.")
     logs = has_many(LOGS, key="task_run_id", leaf="task_run_id", description="What it logged.")
+    artifacts = has_many(ARTIFACTS, key="task_run_id", group="task_runs", description="What it made to be looked at.")
+    latest_artifacts = has_many(
+        ARTIFACT_COLLECTIONS,
+        key="task_run_id",
+        group="task_runs",
+        description="Of what it made, the artifacts that are the latest of their keys.",
+    )
     states = listed(TASK_RUN_STATES, description="Its states, in order of time; one call a run.")
 
 
@@ -132,4 +141,5 @@ TASK_RUNS = Collection(
     TaskRunSort.ID_DESC,
     filters="schema.filters.TaskRunFilters",
     actions=ACTIONS,
+    reads={"task_run_history": history("schema.filters.TaskRunFilters")},
 )

@@ -1,12 +1,13 @@
 """What every GraphQL type of the schema is made with: resources, inputs, and their fields."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
 import strawberry
 from graphql import GraphQLResolveInfo
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
@@ -15,6 +16,10 @@ from schema.scalars import Id
 M = TypeVar("M", bound=BaseModel)
 
 NAME_PATTERN = "^[^/%&><]+$"
+
+
+ADDED: dict[str, Any] = {"x-added": True}
+"""Marks, in a JSON schema, a key that the gateway adds to what REST answers."""
 
 
 class Computed:
@@ -75,6 +80,18 @@ class Input(BaseModel):
 def absent(description: str, **constraints: Any) -> Any:
     """Declare a nullable field without a default, so that absent and null stay different."""
     return Field(default_factory=lambda: None, description=description, **constraints)
+
+
+def dashed(name: str) -> AfterValidator:
+    """Make the check of a name that is lowercase letters, numbers and dashes; a ValueError says what has to be."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and not re.match("^[a-z0-9-]*$", value):
+            msg = f"{name} must only contain lowercase letters, numbers, and dashes."
+            raise ValueError(msg)
+        return value
+
+    return AfterValidator(check)
 
 
 def choice(value: str, description: str) -> Any:

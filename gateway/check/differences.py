@@ -1,0 +1,142 @@
+"""Compares two sides of one API: what the one has, the other lacks or has as another type."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gateway.check.operations import ANYTHING, Operation, Operations, Shape
+
+NOT_MIRRORED = "not mirrored"
+LACKING = "upstream lacks"
+DIFFERENT = "type differs"
+
+BODY, ANSWER = "body", "answer"
+
+# A name stands for any text where the other side lists the values or knows a format.
+TEXT = frozenset({"string"})
+NUMBERS = frozenset({"number", "integer"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference: `what` (a route, a filter field, ...) at `where` is `problem`; for types, what each side says."""
+
+    problem: str
+    what: str
+    where: str
+    upstream: str = ""
+    mirror: str = ""
+
+
+def differences(upstream: Operations, mirror: Operations, unmirrored: frozenset[str] = frozenset()) -> list[Difference]:
+    """Compare an upstream's operations with those that mirror them; `unmirrored` are routes left out on purpose."""
+    comparison = _Comparison()
+    pairs = [(theirs, ours) for key, theirs in upstream.items() if (ours := mirror.get(key)) and ours.sent]
+    compared = [found for theirs, ours in pairs for found in comparison.operation(theirs, ours)]
+    return [*_routes(upstream, mirror, unmirrored), *compared, *comparison.lacking()]
+
+
+def _routes(upstream: Operations, mirror: Operations, unmirrored: frozenset[str]) -> Iterator[Difference]:
+    for key, theirs in upstream.items():
+        if key not in mirror and str(theirs) not in unmirrored:
+            yield Difference(NOT_MIRRORED, "route", str(theirs))
+    for key, ours in mirror.items():
+        if key not in upstream and ours.sent:
+            yield Difference(LACKING, "route", str(ours))
+
+
+@dataclass
+class _Comparison:
+    """Compares shapes; a pair of components is compared once, however many routes have it."""
+
+    seen: set[tuple[str, str | None, str]] = field(default_factory=set)
+    found: set[tuple[str | None, str, str]] = field(default_factory=set)
+    missed: dict[tuple[str, str, str], Difference] = field(default_factory=dict)
+
+    def lacking(self) -> Iterator[Difference]:
+        """Yield the keys that nothing in the upstream has which is mirrored by one type."""
+        return (missed for key, missed in self.missed.items() if key not in self.found)
+
+    def operation(self, theirs: Operation, ours: Operation) -> Iterator[Difference]:
+        yield from self._keys(theirs.query, ours.query, None, str(theirs), "query parameter")
+        if theirs.body and ours.body:
+            yield from self.shapes(theirs.body, ours.body, str(theirs), BODY)
+        elif theirs.body:
+            yield Difference(NOT_MIRRORED, "body", str(theirs))
+        elif ours.body:
+            yield Difference(LACKING, "body", str(theirs))
+        if theirs.answer and ours.answer:
+            yield from self.shapes(_unwrapped(theirs.answer, ours.answer), ours.answer, str(theirs), ANSWER)
+
+    def shapes(self, theirs: Shape, ours: Shape, where: str, part: str, what: str = "") -> Iterator[Difference]:
+        what = what or part
+        if theirs.name:
+            if (theirs.name, ours.name, part) in self.seen:
+                return
+            self.seen.add((theirs.name, ours.name, part))
+        if ours.kinds & ANYTHING or not theirs.kinds or theirs.kinds <= ANYTHING:
+            return
+        if unlike(theirs.kinds, ours.kinds):
+            yield Difference(DIFFERENT, what, where, _told(theirs), _told(ours))
+            return
+        # A component is told by its own name: many routes have it.
+        place = theirs.name if theirs.name and not theirs.name.startswith("Body_") and "|" not in theirs.name else where
+        yield from _values(theirs, ours, place, part, what)
+        if theirs.items and ours.items:
+            yield from self.shapes(theirs.items, ours.items, where, part, what)
+        yield from self._keys(theirs.fields, ours.fields, ours.name, place, part)
+
+    def _keys(
+        self, theirs: Mapping[str, Shape], ours: Mapping[str, Shape], mirror: str | None, place: str, part: str
+    ) -> Iterator[Difference]:
+        """Compare what two objects have, `mirror` being the name of ours."""
+        separator = ": " if " " in place else "."
+        for key in {**theirs, **ours}:
+            where, what = f"{place}{separator}{key}", _what(place, key, part)
+            if key not in ours:
+                yield Difference(NOT_MIRRORED, what, where)
+            elif key in theirs:
+                self.found.add((mirror, key, part))
+                yield from self.shapes(theirs[key], ours[key], where, part, what)
+            elif not ours[key].added:
+                self.missed[mirror or place, key, part] = Difference(LACKING, what, where)
+
+
+def unlike(theirs: frozenset[str], ours: frozenset[str]) -> bool:
+    """Tell whether the upstream may have a kind of value for which we have no place."""
+    if theirs & ours and not ("fields" in theirs and "fields" not in ours):
+        return False
+    if "number" in ours and theirs & NUMBERS:
+        return False
+    return bool(theirs - ours)
+
+
+def _values(theirs: Shape, ours: Shape, place: str, part: str, what: str) -> Iterator[Difference]:
+    if not theirs.values or not ours.values:
+        return
+    kind = "sort value" if place.endswith("Sort") else f"value of a {what}" if part == BODY else "value"
+    for problem, values in ((NOT_MIRRORED, theirs.values - ours.values), (LACKING, ours.values - theirs.values)):
+        for value in sorted(values):
+            yield Difference(problem, kind, f"{place}: {value}")
+
+
+def _unwrapped(theirs: Shape, ours: Shape) -> Shape:
+    """Return the list within an object of one key, where the mirror has the list itself."""
+    if "array" in ours.kinds and len(theirs.fields) == 1:
+        (inner,) = theirs.fields.values()
+        return inner
+    return theirs
+
+
+def _what(place: str, key: str, part: str) -> str:
+    if part == ANSWER:
+        return "response field"
+    if part != BODY:
+        return part
+    if "Filter" not in place:
+        return "body field"
+    return "operator" if key.endswith("_") else "filter field"
+
+
+def _told(shape: Shape) -> str:
+    kinds = "|".join(sorted(shape.kinds)) or "null"
+    return f"{kinds} of {_told(shape.items)}" if shape.items else kinds
