@@ -19,9 +19,9 @@ from resolvers.reading import (
     fill,
     filter_path,
     has_more,
+    item_path,
     only,
     page,
-    path_of,
     whole,
     window,
 )
@@ -57,7 +57,7 @@ async def one_by_one(
 
     async def read(key: str) -> Any:
         try:
-            return await loaders.rows.read_one(collection.row, "GET", path_of(collection, key))
+            return await loaders.rows.read_one(collection.row, "GET", item_path(collection, key))
         except NotFound:
             return None
 

@@ -51,6 +51,8 @@ class Collection:
     """Route that filters the rows of one parent, where there is no `/filter` for those of all."""
     options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     """Further arguments of a read, each a key of a `/filter` body: name -> (annotation, description)."""
+    base: Row = field(default_factory=dict)
+    """What every `/filter` body says, unless an option says it."""
     hidden: Row = field(default_factory=dict)
     """What the own filter must say for a read by key to find the rows that a filter hides by default."""
     stored: bool = True
@@ -59,6 +61,10 @@ class Collection:
     """Whether `/filter` reads many by `id.any_`; else each is read by `GET /{name}/{id}`."""
     item: bool = True
     """Whether rows can be read by id at all."""
+    by_id: str | None = None
+    """Route that reads a row by an id, where it is not "/{id}" after its path."""
+    offsets: bool = True
+    """Whether `/filter` skips rows by an `offset`; else they are read and left out."""
     countable: bool = True
     """Whether there is a `/count`."""
 
@@ -93,7 +99,17 @@ class Collection:
         if not self.filters:
             groups = {self.own: groups} if groups else {}
         options = {name: arguments[name] for name in self.options if arguments.get(name)}
-        return {name: group for name, group in groups.items() if group is not None} | options
+        return {name: group for name, group in groups.items() if group is not None} | self.base | options
+
+
+class Paired:
+    """Marks a field of objects, each of which REST gives in a pair with its id: `[id, object]`."""
+
+
+@cache
+def paired(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the keys of a model whose objects come in pairs."""
+    return tuple(name for name, declared in model.model_fields.items() if Paired in declared.metadata)
 
 
 @cache
@@ -122,8 +138,17 @@ def completed(model: type[BaseModel], row: Row) -> Row:
     """Fill in the keys that an older upstream left out, in the objects within too."""
     defaults, within = shape(model)
     filled = row if defaults.keys() <= row.keys() else {**defaults, **row}
+    if pairs := paired(model):
+        filled = filled | {name: unpaired(filled[name]) for name in pairs if name in filled}
     inner = {name: completed_within(part, filled[name]) for name, part in within.items() if filled.get(name)}
     return {**filled, **inner} if inner else filled
+
+
+def unpaired(pairs: Any) -> Any:
+    """Take the objects out of their pairs; what is no pair stays as it is, and is no object."""
+    if not isinstance(pairs, list):
+        return pairs
+    return [pair[1] if isinstance(pair, list | tuple) and len(pair) == 2 else pair for pair in pairs]
 
 
 def completed_within(model: type[BaseModel], value: Any) -> Any:

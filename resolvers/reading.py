@@ -51,6 +51,11 @@ def path_of(collection: Collection, action: str) -> str:
     return f"{collection.path}/{action}"
 
 
+def item_path(collection: Collection, key: str) -> str:
+    """Name the route that reads one row of a collection by its id."""
+    return fill(collection.by_id, key) if collection.by_id else path_of(collection, key)
+
+
 def filter_path(collection: Collection, parent: str = ROOT) -> str:
     """Name the route that filters a collection's rows, those of one parent where REST has no other."""
     return fill(collection.within, parent) if collection.within else path_of(collection, "filter")
@@ -87,8 +92,12 @@ def only(found: Sequence[str | None], key: str, asked: Sequence[str], path: str)
 
 async def page(rows: Rows, collection: Collection, groups: Row, parent: str = ROOT, **window: Any) -> list[Any]:
     """Read one page: POST /{collection}/filter."""
+    skipped = 0 if collection.offsets else window.pop("offset", None) or 0
+    if skipped:
+        window["limit"] += skipped
     body = {**groups, **{name: value for name, value in window.items() if value is not None}}
-    return await rows.read(collection.row, "POST", filter_path(collection, parent), body)
+    read = await rows.read(collection.row, "POST", filter_path(collection, parent), body)
+    return read[skipped:]
 
 
 async def window(

@@ -9,9 +9,13 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delete, update
-from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many, listed, told
+from resolvers.collection import Collection, lazy
+from resolvers.fields import belongs_to, has_many, listed, told, within
+from resolvers.readings import Reading
 from resolvers.relations import Many, Via
+from schema.artifacts import ARTIFACT_COLLECTIONS, ARTIFACTS
+from schema.flow_run_graph import READS as GRAPHS
+from schema.flow_run_inputs import FLOW_RUN_INPUTS
 from schema.history import history
 from schema.logs import LOGS
 from schema.operators import (
@@ -164,6 +168,19 @@ class FlowRun(Run):
         description="The flow runs that this run called.",
     )
     logs = has_many(LOGS, key="flow_run_id", leaf="flow_run_id", description="What it logged, its task runs included.")
+    artifacts = has_many(
+        ARTIFACTS, key="flow_run_id", group="flow_runs", description="What it made to be looked at, task runs included."
+    )
+    latest_artifacts = has_many(
+        ARTIFACT_COLLECTIONS,
+        key="flow_run_id",
+        group="flow_runs",
+        description="Of what it made, the artifacts that are the latest of their keys.",
+    )
+    inputs = within(FLOW_RUN_INPUTS, by="id", description="What it was sent, or waits for; one call a run.")
+    graph = belongs_to(
+        "schema.flow_run_graph.FlowRunGraph", key="id", description="Its task runs and subflow runs; one call a run."
+    )
     states = listed(FLOW_RUN_STATES, description="Its states, in order of time; one call a run.")
 
 
@@ -231,6 +248,17 @@ ACTIONS = {
         {"filter": (told(FlowRunFilter | None, "Which runs."), UNSET, "flow_runs"), **STATE, "limit": LIMIT},
     ),
 }
+READS = {
+    "flow_run_history": history("schema.filters.FlowRunFilters", {"work_pool_queues": "work_queues"}),
+    "flow_run_lateness": Reading(
+        "POST",
+        "/lateness",
+        float | None,
+        "Seconds that flow runs were late on average, or are if they have not started; null where there are none.",
+        body={"filter": (told(lazy("schema.filters.FlowRunFilters") | None, "Which rows."), UNSET, "*")},
+    ),
+    **GRAPHS,
+}
 FLOW_RUNS = Collection(
     "flow_runs",
     FlowRun,
@@ -239,5 +267,5 @@ FLOW_RUNS = Collection(
     FlowRunSort.ID_DESC,
     filters="schema.filters.FlowRunFilters",
     actions=ACTIONS,
-    reads={"flow_run_history": history("schema.filters.FlowRunFilters", {"work_pool_queues": "work_queues"})},
+    reads=READS,
 )

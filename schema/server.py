@@ -17,6 +17,7 @@ from resolvers.rows import objects
 from schema.scalars import Id, Value
 from schema.states import StateType
 from schema.types import Detached, Input, Part, absent
+from schema.ui import READS as UI
 
 
 @strawberry.enum(description="The order of observed states.")
@@ -74,6 +75,7 @@ async def yes(_done: Done) -> bool:
 
 
 READS = {
+    **UI,
     "block_capabilities": Reading(
         "GET", "/block_capabilities/", list[str] | None, "What the blocks of some schema can do, such as `read-path`."
     ),

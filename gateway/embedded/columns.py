@@ -41,6 +41,7 @@ REFERENCES = {
     ("deployments", "concurrency_limit_id"): ("concurrency_limits_v2", "SET NULL"),
     ("deployment_schedules", "deployment_id"): ("deployments", "CASCADE"),
     ("work_queues", "work_pool_id"): ("work_pools", "CASCADE"),
+    ("flow_run_inputs", "flow_run_id"): ("flow_runs", "CASCADE"),
     ("workers", "work_pool_id"): ("work_pools", "CASCADE"),
     ("block_schemas", "block_type_id"): ("block_types", "CASCADE"),
     ("block_documents", "block_type_id"): ("block_types", "CASCADE"),

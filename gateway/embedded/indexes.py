@@ -29,6 +29,7 @@ UNIQUE: Keys = {
     "block_schemas": [("checksum", "version")],
     "block_documents": [("block_type_id", "name")],
     "saved_searches": [("name",)],
+    "flow_run_inputs": [("flow_run_id", "key")],
     "workers": [("work_pool_id", "name")],
     "concurrency_limits_v2": [("name",)],
 }

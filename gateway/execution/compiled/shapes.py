@@ -1,6 +1,7 @@
 """Rows of the upstream as msgspec Structs of the needed keys: msgspec decodes and checks these keys only, in C."""
 
 import keyword
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, Literal, Optional
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.compiled.irregular import Unsupported
-from resolvers.collection import shape
+from resolvers.collection import paired, shape, unpaired
 
 MOST_STRUCTS = 2_000
 
@@ -106,18 +107,22 @@ class Structs:
 
     def _struct(self, frozen: Frozen) -> type[msgspec.Struct]:
         model, kind, parts = frozen
-        by_key = fields_by_key(kind)
+        by_key, pairs = fields_by_key(kind), set(paired(model))
         defaults = shape(model)[0]
         required, optional = [], []
         for key, inner in parts:
             type_ = by_key[key].type
-            annotation = _annotation(type_, self._of(inner).struct if inner else None)
+            struct = self._of(inner).struct if inner else None
+            annotation = list[tuple[Any, struct]] if key in pairs else _annotation(type_, struct)  # type: ignore[valid-type]  # made at run time
             if key in defaults or not is_non_null_type(type_):
                 optional.append((attribute(key), annotation, _default(defaults.get(key), annotation)))
             else:
                 required.append((attribute(key), annotation))
         rename = {attribute(key): key for key, _ in parts if attribute(key) != key}
-        return msgspec.defstruct(f"{kind.name}Row", [*required, *optional], rename=rename, gc=False)
+        namespace = {"__post_init__": _unpairing(pairs & {key for key, _ in parts})} if pairs else None
+        return msgspec.defstruct(
+            f"{kind.name}Row", [*required, *optional], rename=rename, gc=False, namespace=namespace
+        )
 
 
 class Decoders:
@@ -132,6 +137,16 @@ class Decoders:
 def fields_by_key(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
     """Return the fields of a type by the keys of its rows."""
     return {definition_of(declared).python_name: declared for declared in kind.fields.values()}
+
+
+def _unpairing(keys: set[str]) -> Callable[[Any], None]:
+    """Make what takes the objects at some keys of a Struct out of their pairs."""
+
+    def unpair(row: Any) -> None:
+        for key in keys:
+            setattr(row, attribute(key), unpaired(getattr(row, attribute(key))))
+
+    return unpair
 
 
 def _annotation(type_: GraphQLType, inner: type | None) -> Any:
