@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from resolvers.actions import Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many
+from resolvers.fields import belongs_to, has_many, listed
+from schema.automations import OF_DEPLOYMENT
 from schema.deployment_runs import RUNS
 from schema.flow_runs import FLOW_RUNS, CreatedBy
 from schema.global_concurrency_limits import GlobalConcurrencyLimit
@@ -122,6 +123,10 @@ class Deployment(Dated):
         description="The work pool that hands out its runs.",
     )
     flow_runs = has_many(FLOW_RUNS, key="deployment_id", group="deployments", description="Its runs.")
+    automations = listed(
+        OF_DEPLOYMENT,
+        description="Automations that run it or belong to it, by a call for each deployment: REST has no filter for them.",
+    )
 
 
 @strawberry.pydantic.input(description="Which deployments.")

@@ -32,6 +32,7 @@ from gateway.embedded import (
     work_queue_writes,
     workers,
 )
+from gateway.embedded.automations import routes as automations
 from gateway.embedded.database import open_database
 from gateway.embedded.events import routes as events
 from gateway.embedded.failures import add_failures
@@ -65,6 +66,7 @@ WRITES = (
     concurrency_limits,
     global_concurrency_limits,
     events,
+    automations,
 )
 RUNS = frozenset({"flow_runs", "task_runs"})
 PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})

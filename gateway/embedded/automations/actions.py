@@ -1,0 +1,334 @@
+"""The kinds of action: what a client says of each, and how it is carried out through the REST API.
+
+See https://docs.prefect.io/v3/automate/events/automations-triggers#actions.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+import httpx
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gateway.embedded.automations import templates
+from gateway.embedded.automations.acting import Acting, Failed, Json, id_of
+from schema.states import StateType
+
+PAUSE_SECONDS = 3_600
+"""How long a run stays suspended before it fails."""
+
+LONGEST_ANSWER = 1_000
+"""Characters of a webhook's answer that are told."""
+
+UNTOLD = ("authorization", "traceparent", "via", "x-forwarded", "x-b3", "x-cloud-trace", "x-envoy", "x-prefect")
+"""How the names of headers begin that are not told."""
+
+
+def _template(text: str) -> str:
+    try:
+        templates.check(text)
+    except templates.Invalid as error:
+        msg = f"not a valid template: {error}"
+        raise ValueError(msg) from None
+    return text
+
+
+Template = Annotated[str, AfterValidator(_template)]
+Payload = Annotated[
+    Template,
+    BeforeValidator(lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if isinstance(value, dict) else value),
+]  # fmt: skip
+
+
+class _Action(BaseModel):
+    model_config = ConfigDict(ser_json_timedelta="float")
+
+    type: str
+
+    async def act(self, acting: Acting) -> None:
+        """Carry it out; raises Failed."""
+        raise NotImplementedError
+
+
+class DoNothing(_Action):
+    type: Literal["do-nothing"]
+
+    async def act(self, acting: Acting) -> None:
+        pass
+
+
+class _OnChosen(_Action):
+    """About a row whose id is given, or that the event is about or related to."""
+
+    kind: ClassVar[str]
+    source: Literal["selected", "inferred"] = "selected"
+
+    @classmethod
+    def key(cls) -> str:
+        """Return the name of the field with the id."""
+        return f"{cls.kind.replace('-', '_')}_id"
+
+    @model_validator(mode="after")
+    def _either(self) -> "_OnChosen":
+        given = getattr(self, self.key()) is not None
+        if given is not (self.source == "selected"):
+            msg = f"{self.key()} is {'not allowed' if given else 'required'}"
+            raise ValueError(msg)
+        return self
+
+    def chosen(self, acting: Acting) -> str:
+        """Return the row's id; raises Failed."""
+        if self.source == "selected":
+            return str(getattr(self, self.key()))
+        name = self.kind.replace("-", " ")
+        if acting.event is None:
+            msg = f"No event to infer the {name}"
+            raise Failed(msg)
+        if found := acting.found(self.kind):
+            return found
+        msg = f"No {name} could be inferred"
+        raise Failed(msg)
+
+    async def act(self, acting: Acting) -> None:
+        id_ = self.chosen(acting)
+        acting.about(self.kind, id_)
+        await self.change(acting, id_)
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        """Change the row; raises Failed."""
+        raise NotImplementedError
+
+
+class _OnDeployment(_OnChosen):
+    kind: ClassVar[str] = "deployment"
+    deployment_id: UUID | None = None
+
+
+class RunDeployment(_OnDeployment):
+    type: Literal["run-deployment"]
+    parameters: Json | None = None
+    job_variables: Json | None = None
+    schedule_after: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        due = datetime.now(UTC) + self.schedule_after
+        state = {"type": "SCHEDULED", "name": "Scheduled", "state_details": {"scheduled_time": due.isoformat()}}
+        body = {
+            "state": state,
+            "parameters": await self._parameters(acting),
+            "idempotency_key": acting.key,
+            **({} if self.job_variables is None else {"job_variables": self.job_variables}),
+        }
+        run = await acting.order(self.type, "POST", f"/deployments/{id_}/create_flow_run", body)
+        acting.about("flow-run", run["id"], "flow-run", run["name"])
+
+    async def _parameters(self, acting: Acting) -> Json:
+        given = list(templates.templates_in(self.parameters))
+        try:
+            variables = await acting.variables() if self.parameters else {}
+            filled: Json = templates.filled(self.parameters or {}, await acting.context(given), variables)
+        except Exception as error:  # an expression may raise anything
+            msg = f"Unable to create flow run from deployment: {error!r}"
+            raise Failed(msg) from error
+        return filled
+
+
+class PauseDeployment(_OnDeployment):
+    type: Literal["pause-deployment", "resume-deployment"]
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        await acting.order(self.type, "POST", f"/deployments/{id_}/{self.type.replace('-', '_')}")
+
+
+class PauseWorkQueue(_OnChosen):
+    kind: ClassVar[str] = "work-queue"
+    type: Literal["pause-work-queue", "resume-work-queue"]
+    work_queue_id: UUID | None = None
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        paused = {"is_paused": self.type.startswith("pause")}
+        await acting.order(self.type, "PATCH", f"/work_queues/{id_}", paused)
+
+
+class PauseWorkPool(_OnChosen):
+    kind: ClassVar[str] = "work-pool"
+    type: Literal["pause-work-pool", "resume-work-pool"]
+    work_pool_id: UUID | None = None
+
+    async def act(self, acting: Acting) -> None:
+        id_ = self.chosen(acting)
+        pool = await acting.pool(id_)
+        if pool is None:
+            msg = f"Work pool {id_} not found"
+            raise Failed(msg)
+        acting.about(self.kind, id_, name=pool["name"])
+        paused = {"is_paused": self.type.startswith("pause")}
+        await acting.order(self.type, "PATCH", f"/work_pools/{pool['name']}", paused)
+
+
+class PauseAutomation(_OnChosen):
+    kind: ClassVar[str] = "automation"
+    type: Literal["pause-automation", "resume-automation"]
+    automation_id: UUID | None = None
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        enabled = {"enabled": self.type.startswith("resume")}
+        await acting.order(self.type, "PATCH", f"/automations/{id_}", enabled)
+
+
+class _OnFlowRun(_Action):
+    """About the flow run that events were counted by, or that the event is about or related to."""
+
+    async def act(self, acting: Acting) -> None:
+        counted = id_of(acting.firing.triggering_labels.get("prefect.resource.id", ""), "flow-run")
+        id_ = counted or acting.found("flow-run")
+        if id_ is None:
+            msg = "No flow run could be inferred"
+            raise Failed(msg)
+        acting.about("flow-run", id_)
+        await self.change(acting, id_)
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        """Change the run; raises Failed."""
+        raise NotImplementedError
+
+    async def set_state(self, acting: Acting, id_: str, state: Json, *, force: bool = False) -> None:
+        """Put the run into a state; raises Failed."""
+        body = {"state": state, "force": force}
+        result = await acting.order(self.type, "POST", f"/flow_runs/{id_}/set_state", body)
+        if result["details"]["type"] != "accept_details":
+            msg = f"Failed to set state: {result['details']['reason']}"
+            raise Failed(msg)
+
+
+class ChangeFlowRunState(_OnFlowRun):
+    type: Literal["change-flow-run-state"]
+    name: str | None = None
+    state: StateType
+    message: str | None = None
+    force: bool = False
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        message = self.message or f"State changed by Automation {acting.automation['id']}"
+        state = {"type": self.state.value, "name": self.name, "message": message}
+        await self.set_state(acting, id_, state, force=self.force)
+
+
+class CancelFlowRun(_OnFlowRun):
+    type: Literal["cancel-flow-run"]
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        message = f"Cancelled by Automation {acting.automation['id']}"
+        await self.set_state(acting, id_, {"type": "CANCELLING", "message": message})
+
+
+class SuspendFlowRun(_OnFlowRun):
+    type: Literal["suspend-flow-run"]
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=PAUSE_SECONDS)
+        state = {
+            "type": "PAUSED",
+            "name": "Suspended",
+            "message": f"Suspended by Automation {acting.automation['id']}",
+            "state_details": {"pause_timeout": until.isoformat(), "pause_reschedule": True},
+        }
+        await self.set_state(acting, id_, state)
+
+
+class ResumeFlowRun(_OnFlowRun):
+    type: Literal["resume-flow-run"]
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        result = await acting.order(self.type, "POST", f"/flow_runs/{id_}/resume")
+        acting.details.pop("status_code")
+        if result["details"]["type"] != "accept_details":
+            msg = f"Failed to resume flow run: {result['details']['reason']}"
+            raise Failed(msg)
+
+
+class DeleteFlowRun(_OnFlowRun):
+    type: Literal["delete-flow-run"]
+
+    async def change(self, acting: Acting, id_: str) -> None:
+        await acting.order(self.type, "DELETE", f"/flow_runs/{id_}")
+
+
+class _ByBlock(_Action):
+    block_document_id: UUID
+
+    async def block(self, acting: Acting) -> Any:
+        """Read the block document with its secrets; raises Failed."""
+        path = f"/block_documents/{self.block_document_id}?include_secrets=true"
+        document = await acting.order(self.type, "GET", path)
+        acting.details.pop("status_code")
+        acting.about("block-document", str(self.block_document_id), "block", document["name"])
+        acting.about("block-type", document["block_type"]["slug"], "block-type")
+        return document
+
+
+class SendNotification(_ByBlock):
+    type: Literal["send-notification"]
+    subject: Template = "Prefect automated notification"
+    body: Template
+
+    async def act(self, acting: Acting) -> None:
+        document = await self.block(acting)
+        await acting.rendered(self.subject, self.body)
+        msg = (
+            "The embedded server sends no notifications: the code of blocks such as"
+            f" {document['block_type']['slug']!r} is part of Prefect. Call a webhook instead."
+        )
+        raise Failed(msg)
+
+
+class CallWebhook(_ByBlock):
+    type: Literal["call-webhook"]
+    payload: Payload = ""
+
+    async def act(self, acting: Acting) -> None:
+        document = await self.block(acting)
+        if document["block_type"]["slug"] != "webhook":
+            msg = "The referenced block was not a webhook block"
+            raise Failed(msg)
+        (payload,) = await acting.rendered(self.payload)
+        response = await self._call(document["data"], payload)
+        told = {name: value for name, value in response.headers.items() if not name.startswith(UNTOLD)}
+        acting.details |= {
+            "status_code": response.status_code,
+            "response_body": response.text[:LONGEST_ANSWER],
+            "response_headers": told,
+        }
+
+    @staticmethod
+    async def _call(webhook: Json, payload: str) -> httpx.Response:
+        if not webhook.get("allow_private_urls", True):
+            msg = "The embedded server does not tell private addresses from others: the webhook must allow them"
+            raise Failed(msg)
+        try:
+            async with httpx.AsyncClient(verify=webhook.get("verify", True)) as client:
+                return await client.request(
+                    webhook.get("method", "POST"), webhook["url"], headers=webhook.get("headers") or {}, content=payload
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError) as error:
+            msg = f"Webhook call failed: {error!r}"
+            raise Failed(msg) from error
+
+
+Action = Annotated[
+    DoNothing
+    | RunDeployment
+    | PauseDeployment
+    | CancelFlowRun
+    | DeleteFlowRun
+    | ChangeFlowRunState
+    | PauseWorkQueue
+    | SendNotification
+    | CallWebhook
+    | PauseAutomation
+    | SuspendFlowRun
+    | ResumeFlowRun
+    | PauseWorkPool,
+    Field(discriminator="type"),
+]
