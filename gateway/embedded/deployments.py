@@ -6,6 +6,7 @@ from fastapi import HTTPException
 from sqlalchemy import Connection, delete, select, update
 
 from gateway.embedded import stored
+from gateway.embedded.concurrency import add_limit, remove_limit
 from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.shapes import Row
@@ -65,13 +66,12 @@ def set_limit(connection: Connection, deployment_id: str, limit: int | None) -> 
     """Limit how many of a deployment's runs may run at once; None lifts the limit."""
     current = connection.scalar(select(DEPLOYMENTS.c.concurrency_limit_id).where(DEPLOYMENTS.c.id == deployment_id))
     if limit is None:
-        connection.execute(delete(CONCURRENCY_LIMITS).where(CONCURRENCY_LIMITS.c.id == current))
+        if current:
+            remove_limit(connection, current)
     elif current:
         stored.change(connection, CONCURRENCY_LIMITS, current, {"limit": limit})
     else:
-        name = f"deployment:{deployment_id}"
-        row = stored.new_row(CONCURRENCY_LIMITS, name=name, limit=limit, active_slots=0, slot_decay_per_second=0.0)
-        stored.add(connection, CONCURRENCY_LIMITS, row)
+        row = add_limit(connection, name=f"deployment:{deployment_id}", limit=limit)
         stored.change(connection, DEPLOYMENTS, deployment_id, {"concurrency_limit_id": row["id"]})
 
 

@@ -36,23 +36,27 @@ Write = Callable[[Connection], tuple[int, bytes]]
 
 @dataclass(frozen=True, eq=False)
 class Hot:
-    """A hot route: `prepare(id, body)` makes what runs over a connection, without the id or body that the route lacks."""
+    """A hot route: `prepare(id, body)` makes what runs over a connection, without the id or body that the route lacks.
+
+    Where `agent`, it is given the header User-Agent too, as text and last.
+    """
 
     prepare: Callable[..., Any]
     body: TypeAdapter[Any] | None = None
     writes: bool = False
+    agent: bool = False
 
-    def prepared(self, id_: str | None, raw: bytes) -> Any:
+    def prepared(self, id_: str | None, raw: bytes, *agent: str) -> Any:
         given: list[Any] = [] if id_ is None else [id_]
         if self.body is not None:
             # As FastAPI does: what is JSON and what its values are taken for must not differ.
             given.append(self.body.validate_python(json.loads(raw) if raw else {}))
-        return self.prepare(*given)
+        return self.prepare(*given, *agent)
 
-    async def answer(self, database: Database, id_: str | None, raw: bytes) -> tuple[int, bytes]:
+    async def answer(self, database: Database, id_: str | None, raw: bytes, scope: Scope) -> tuple[int, bytes]:
         """Return the status and the content; raises whatever is not regular."""
         if self.writes:
-            write: Write = self.prepared(id_, raw)
+            write: Write = self.prepared(id_, raw, _agent(scope)) if self.agent else self.prepared(id_, raw)
             return await database.write(write)
         read: Read = _remembered(self, id_, raw) if len(raw) <= LONGEST else self.prepared(id_, raw)
         return 200, await database.read(read)
@@ -95,7 +99,7 @@ class Server(FastAPI):
         try:
             if messages[-1]["type"] != "http.request":
                 raise ClientDisconnect  # noqa: TRY301 (FastAPI's route is told the same)
-            status, content = await hot.answer(self.state.database, id_, raw)
+            status, content = await hot.answer(self.state.database, id_, raw, scope)
         except Exception as error:  # noqa: BLE001 (FastAPI's route comes to the same end, and tells it)
             if hot.writes and is_lost(error):
                 lost = await unavailable(Request(scope), error)
@@ -114,6 +118,10 @@ class Server(FastAPI):
             path = "/".join(("", first, "{id}", *rest[1:]))
         hot = self.hot.get(f"{scope['method']} {path}")
         return (hot if hot is None or hot.body is None or _sends_json(scope) else None), id_
+
+
+def _agent(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
 def _sends_json(scope: Scope) -> bool:

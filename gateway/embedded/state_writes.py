@@ -1,6 +1,8 @@
 """The routes that put runs into another state."""
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -67,22 +69,35 @@ class SetState(BaseModel):
     force: bool = False
 
 
-def _setting(set_state: Callable[..., Outcome | None], kind: str) -> Callable[[UUID | str, SetState], Write]:
-    def prepare(id_: UUID | str, body: SetState) -> Write:
-        def run(connection: Connection) -> tuple[int, Any]:
-            outcome = set_state(connection, str(id_), proposed_state(body.state), force=body.force)
-            if outcome is None:
-                raise Missing(f"{kind} with id {id_} not found")
-            return 201 if outcome.written else 200, outcome.json()
+CLIENT = re.compile(r"prefect/(\d+)\.(\d+)\.(\d+)")
+"""The header User-Agent of Prefect's clients begins with their version."""
 
-        return run
-
-    return prepare
+RENEWING = (3, 4, 11)
+"""Since this version, clients renew the lease of a deployment's slot while a flow run runs."""
 
 
-_set_flow_run = _setting(set_flow_run_state, "Flow run")
-_set_task_run = _setting(set_task_run_state, "Task run")
-router.heat("POST /flow_runs/{id}/set_state", hot(_set_flow_run, SetState))
+def renews_leases(agent: str | None) -> bool:
+    """Tell of a client, by its header User-Agent, whether it renews leases."""
+    version = CLIENT.match(agent or "")
+    return version is not None and tuple(map(int, version.groups())) >= RENEWING
+
+
+def _setting(kind: str, set_state: Callable[..., Outcome | None], id_: UUID | str, body: SetState) -> Write:
+    def run(connection: Connection) -> tuple[int, Any]:
+        outcome = set_state(connection, str(id_), proposed_state(body.state), force=body.force)
+        if outcome is None:
+            raise Missing(f"{kind} with id {id_} not found")
+        return 201 if outcome.written else 200, outcome.json()
+
+    return run
+
+
+def _set_flow_run(id_: UUID | str, body: SetState, agent: str | None) -> Write:
+    return _setting("Flow run", partial(set_flow_run_state, renews_leases=renews_leases(agent)), id_, body)
+
+
+_set_task_run = partial(_setting, "Task run", set_task_run_state)
+router.heat("POST /flow_runs/{id}/set_state", hot(_set_flow_run, SetState, agent=True))
 router.heat("POST /task_runs/{id}/set_state", hot(_set_task_run, SetState))
 
 
@@ -91,7 +106,9 @@ router.heat("POST /task_runs/{id}/set_state", hot(_set_task_run, SetState))
 )
 async def set_state_of_flow_run(request: Request, id: UUID, state: Proposed, force: Force = False) -> Response:  # noqa: A002 (the parameter's name in the API)
     """Put a flow run into a state, as far as orchestration lets it."""
-    return await answer(request, _set_flow_run(id, SetState(state=state, force=force)))
+    return await answer(
+        request, _set_flow_run(id, SetState(state=state, force=force), request.headers.get("user-agent"))
+    )
 
 
 @router.post(
@@ -111,11 +128,12 @@ async def set_state_of_flow_runs(
     limit: Limit = BULK_LIMIT,
 ) -> Response:
     """Put flow runs that a filter chooses into a state, each as far as orchestration lets it."""
+    renews = renews_leases(request.headers.get("user-agent"))
 
     def run(connection: Connection) -> tuple[int, Any]:
         results = []
         for id_ in chosen(connection, FLOW_RUNS, flow_runs, limit):
-            outcome = set_flow_run_state(connection, id_, proposed_state(state), force=force)
+            outcome = set_flow_run_state(connection, id_, proposed_state(state), force=force, renews_leases=renews)
             if outcome:
                 results.append({"flow_run_id": id_, **outcome.json()})
         return 200, {"results": results}

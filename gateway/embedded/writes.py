@@ -37,9 +37,9 @@ async def answer(request: Request, fn: Write) -> Response:
     return JSON(content, status)
 
 
-def hot(prepare: Callable[..., Write], body: Any) -> Hot:
+def hot(prepare: Callable[..., Write], body: Any, *, agent: bool = False) -> Hot:
     """Make a hot route of what makes a write of a valid body."""
-    return Hot(lambda *given: _written(prepare(*given)), TypeAdapter(body), writes=True)
+    return Hot(lambda *given: _written(prepare(*given)), TypeAdapter(body), writes=True, agent=agent)
 
 
 def _written(fn: Write) -> Callable[[Connection], tuple[int, bytes]]:

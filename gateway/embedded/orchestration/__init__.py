@@ -2,9 +2,11 @@
 
 from gateway.embedded.orchestration.runs import (
     FLOW_RUN,
+    RUN_AHEAD,
     TASK_RUN,
     Outcome,
     create_run,
+    mark_late,
     set_flow_run_state,
     set_task_run_state,
 )
@@ -12,10 +14,12 @@ from gateway.embedded.orchestration.states import State, proposed_state
 
 __all__ = [
     "FLOW_RUN",
+    "RUN_AHEAD",
     "TASK_RUN",
     "Outcome",
     "State",
     "create_run",
+    "mark_late",
     "proposed_state",
     "set_flow_run_state",
     "set_task_run_state",

@@ -192,4 +192,7 @@ class RetryFailedFlowRuns(Rule):
             return None
         _set_policy(transition, resuming=False, pause_keys=[], retry_type="in_process")
         due = now() + timedelta(seconds=policy.get("retry_delay") or 0)
-        return Reject("Retrying", awaiting_retry(proposed, due))
+        retry = awaiting_retry(proposed, due)
+        # The process goes on, and with it the lease of the deployment's slot.
+        retry.details.deployment_concurrency_lease_id = initial.details.deployment_concurrency_lease_id
+        return Reject("Retrying", retry)

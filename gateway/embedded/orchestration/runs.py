@@ -1,7 +1,7 @@
 """Runs in the database: created with their first state, and put into another by way of the rules."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -11,12 +11,13 @@ from gateway.embedded import stored
 from gateway.embedded.events import emit
 from gateway.embedded.orchestration import bookkeeping, policies
 from gateway.embedded.orchestration.bookkeeping import Entry
+from gateway.embedded.orchestration.concurrency_rules import release_flow_run, release_task_run
 from gateway.embedded.orchestration.events import state_change
 from gateway.embedded.orchestration.states import State, is_kept, read_state
 from gateway.embedded.orchestration.transition import Row, Rules, Transition, conclude, consult
 from gateway.embedded.tables import TABLES
 from gateway.embedded.types import dump_json
-from schema.states import StateType
+from schema.states import StateDetails, StateType
 
 JSON = ("state", "empirical_policy")
 
@@ -29,13 +30,17 @@ class Kind:
     states: Table
     key: str
     entries: Sequence[Entry]
+    release: Callable[[Transition, State], None]
+    """Gives back the slots that a run in the state of a transition holds no more."""
 
     def load(self, connection: Connection, run_id: str, *, lock: bool = True) -> Row | None:
         return stored.load(connection, self.runs, run_id, json=JSON, lock=lock)
 
 
-FLOW_RUN = Kind(TABLES["flow_runs"], TABLES["flow_run_states"], "flow_run_id", bookkeeping.FLOW_RUN)
-TASK_RUN = Kind(TABLES["task_runs"], TABLES["task_run_states"], "task_run_id", bookkeeping.TASK_RUN)
+FLOW_RUN = Kind(TABLES["flow_runs"], TABLES["flow_run_states"], "flow_run_id", bookkeeping.FLOW_RUN, release_flow_run)
+# Nobody hears of the first state of a run that a schedule makes ahead, and it does not name its run, as in Prefect.
+RUN_AHEAD = replace(FLOW_RUN, entries=[entry for entry in FLOW_RUN.entries if entry is not bookkeeping.name_flow_run])
+TASK_RUN = Kind(TABLES["task_runs"], TABLES["task_run_states"], "task_run_id", bookkeeping.TASK_RUN, release_task_run)
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,27 @@ def create_run(connection: Connection, kind: Kind, run: Row, first: State) -> No
     _tell(connection, kind, run, None, first)
 
 
-def set_flow_run_state(connection: Connection, run_id: str, proposed: State, *, force: bool = False) -> Outcome | None:
-    """Put a flow run into a state, as far as the rules let it; None if there is no such run."""
+def set_flow_run_state(
+    connection: Connection, run_id: str, proposed: State, *, force: bool = False, renews_leases: bool = False
+) -> Outcome | None:
+    """Put a flow run into a state, as far as the rules let it; None if there is no such run.
+
+    `renews_leases` tells whether the client renews the lease of a deployment's slot while the run runs.
+    """
     run = FLOW_RUN.load(connection, run_id)
     if run is None:
         return None
-    transition = Transition(connection, run, read_state(run["state"]), proposed)
+    transition = Transition(connection, run, read_state(run["state"]), proposed, renews_leases=renews_leases)
     return _transit(FLOW_RUN, transition, policies.FORCED_FLOW_RUN if force else policies.FLOW_RUN)
+
+
+def mark_late(connection: Connection, run_id: str) -> Outcome | None:
+    """Tell of a flow run that it did not start when it was due; None if there is no such run."""
+    run = FLOW_RUN.load(connection, run_id)
+    if run is None:
+        return None
+    late = State(StateType.SCHEDULED, "Late", details=StateDetails(scheduled_time=run["next_scheduled_start_time"]))
+    return _transit(FLOW_RUN, Transition(connection, run, read_state(run["state"]), late), policies.LATE_FLOW_RUN)
 
 
 def set_task_run_state(connection: Connection, run_id: str, proposed: State, *, force: bool = False) -> Outcome | None:
@@ -94,6 +113,7 @@ def _transit(kind: Kind, transition: Transition, rules: Rules) -> Outcome:
     if changes := {name: value for name, value in run.items() if value != before[name]}:
         stored.change(connection, kind.runs, run["id"], changes)
     if state:
+        kind.release(transition, state)
         _tell(connection, kind, run, transition.initial, state)
     shown = state.json() if state else run["state"]
     return Outcome(transition.status, transition.details, shown, written=state is not None)

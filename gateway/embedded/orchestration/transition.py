@@ -48,7 +48,8 @@ Verdict = Reject | Abort | Wait | None
 class Transition:
     """One run on its way from `initial` to `proposed`; rules change `run` (its row) and `proposed` in place.
 
-    `flow_run` is the row of the flow run that a task run belongs to. `proposed` is None once a rule decided that no state is written. `status` and `details` are what REST answers.
+    `flow_run` is the row of the flow run that a task run belongs to. `renews_leases` tells whether the client does so while
+    a flow run runs. `proposed` is None once a rule decided that no state is written. `status` and `details` are what REST answers.
     """
 
     connection: Connection
@@ -56,6 +57,7 @@ class Transition:
     initial: State | None
     proposed: State | None
     flow_run: Row | None = None
+    renews_leases: bool = False
     status: Status = "ACCEPT"
     details: dict[str, Any] = field(default_factory=lambda: {"type": "accept_details"})
 
