@@ -1,10 +1,7 @@
 """Inputs of flow runs: what a run was sent, or waits for, by key."""
 
-import re
-from typing import Annotated
-
 import strawberry
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from strawberry.scalars import JSON
 
 from resolvers.actions import Action, Done, given_input
@@ -14,15 +11,7 @@ from resolvers.readings import Reading
 from schema.scalars import Id
 from schema.types import Detached, Input, absent, resource
 
-
-def _key(key: str) -> str:
-    if not re.match("^[a-z0-9-]*$", key):
-        msg = "value must only contain lowercase letters, numbers, and dashes."
-        raise ValueError(msg)
-    return key
-
-
-Key = Annotated[str, AfterValidator(_key)]
+KEY_PATTERN = "^[a-z0-9-]*$"
 
 
 @resource("A text that a flow run was sent, or waits for, under a key.", resolvable=False)
@@ -37,7 +26,7 @@ class FlowRunInput(Detached):
 
 @strawberry.pydantic.input(description="An input for a flow run.")
 class FlowRunInputCreate(Input):
-    key: str = Field(description="The key: lowercase letters, numbers and dashes.")
+    key: str = Field(pattern=KEY_PATTERN, description="The key: lowercase letters, numbers and dashes.")
     value: str = Field(description="The text.")
     sender: str | None = absent("Who sends it.")
 

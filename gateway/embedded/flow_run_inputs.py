@@ -14,7 +14,7 @@ from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by, read_rows
 from gateway.embedded.tables import TABLES
 from gateway.embedded.writes import act, answer
-from schema.flow_run_inputs import FlowRunInput, FlowRunInputCreate
+from schema.flow_run_inputs import KEY_PATTERN, FlowRunInput
 
 router = Router(prefix="/flow_runs/{id:uuid}/input", tags=["flow_runs"])
 
@@ -33,11 +33,17 @@ def keep(connection: Connection, run_id: str, key: str, value: str, sender: str 
 
 
 @router.post("", response_model=None, status_code=201, responses=TAKEN)
-async def create_input(request: Request, id: UUID, given: FlowRunInputCreate) -> Response:  # noqa: A002 (the parameter's name in the API)
+async def create_input(
+    request: Request,
+    id: UUID,  # noqa: A002 (the parameter's name in the API)
+    key: Annotated[str, Body(pattern=KEY_PATTERN, description="The key: lowercase letters, numbers and dashes.")],
+    value: Annotated[str, Body(description="The text.")],
+    sender: Annotated[str | None, Body(description="Who sends it.")] = None,
+) -> Response:
     """Send a flow run an input."""
 
     def create(connection: Connection) -> tuple[int, None]:
-        keep(connection, str(id), given.key, given.value, given.sender)
+        keep(connection, str(id), key, value, sender)
         return 201, None
 
     return await answer(request, create)

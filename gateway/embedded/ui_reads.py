@@ -60,14 +60,17 @@ async def _count_by(
 async def read_next_runs(request: Request, flow_ids: Ids) -> Response:
     """Read the flow run that is scheduled next of each flow."""
     wanted = [str(id_) for id_ in flow_ids]
-    told = [RUNS.c[name] for name in NextFlowRun.model_fields]
+    told = list(NextFlowRun.model_fields)
     scheduled = (member(RUNS.c.flow_id, wanted), RUNS.c.state_type == StateType.SCHEDULED.value)
-    # A run without a time is no next one; of those at one time any is.
-    latest_first = (RUNS.c.next_scheduled_start_time.desc(), RUNS.c.id)
-    statement = select(*told).where(*scheduled, RUNS.c.next_scheduled_start_time.is_not(None)).order_by(*latest_first)
+    time = RUNS.c.next_scheduled_start_time
+    next_ = select(RUNS.c.flow_id, func.min(time).label("time")).where(*scheduled).group_by(RUNS.c.flow_id).subquery()
+    of_next = (RUNS.c.flow_id == next_.c.flow_id) & (time == next_.c.time)
+    # Of runs at one time any is the next.
+    statement = select(*(RUNS.c[name] for name in told)).join(next_, of_next).where(*scheduled).order_by(RUNS.c.id)
 
     def read(connection: Connection) -> dict[str, Any]:
-        return {row["flow_id"]: dict(row) for row in connection.execute(statement).mappings()}
+        rows = (dict(zip(told, values, strict=True)) for values in connection.execute(statement))
+        return {row["flow_id"]: row for row in rows}
 
     runs = await database_of(request).read(read)
     return JSON(dump({id_: runs.get(id_) for id_ in wanted}))
