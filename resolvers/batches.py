@@ -156,7 +156,7 @@ async def children(loaders: Loaders, relation: HasMany, asked: Window, parents: 
     alone = await settled([_alone(loaders, relation, asked, groups, parent) for parent in left])
     slices |= zip(left, alone, strict=True)
     for found in slices.values():
-        if isinstance(found, Slice):
+        if isinstance(found, Slice) and not groups.keys() & relation.collection.options.keys():
             remember(loaders, relation.collection, found.rows)
     return slices
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import Annotated, Any
@@ -64,9 +65,9 @@ def filter_arguments(collection: Collection) -> Arguments:
     return {"filter": (told(collection.filter_type | None, "Which rows."), UNSET)} if collection.filter else {}
 
 
-def option_arguments(collection: Collection) -> Arguments:
+def option_arguments(options: Mapping[str, tuple[Any, str]]) -> Arguments:
     """Return the arguments that are options of a read."""
-    return {name: (told(annotation, about), UNSET) for name, (annotation, about) in collection.options.items()}
+    return {name: (told(annotation, about), UNSET) for name, (annotation, about) in options.items()}
 
 
 def window_arguments(collection: Collection) -> Arguments:
@@ -74,7 +75,7 @@ def window_arguments(collection: Collection) -> Arguments:
     sort: Arguments = (
         {"sort": (told(collection.sort | None, "The order."), collection.default_sort)} if collection.sort else {}
     )
-    return {**filter_arguments(collection), **option_arguments(collection), **sort, **PAGE}
+    return {**filter_arguments(collection), **option_arguments(collection.options), **sort, **PAGE}
 
 
 def path_arguments(path: str) -> Arguments:
@@ -102,7 +103,7 @@ def item(collection: Collection) -> Any:
     return root(
         Root(partial(_asked_item, collection), partial(_item, collection)),
         collection.row | None,
-        {**arguments, **option_arguments(collection)},
+        {**arguments, **option_arguments(collection.options)},
         f"One row of {collection.path}; null where there is none.",
     )
 
@@ -226,31 +227,41 @@ def belongs_to(parent: str, *, key: str | Via, by: str = "id", description: str)
     return _relation(resolve, lazy(parent) | None, {}, description, relation=relation)
 
 
+@dataclass(frozen=True)
+class Later:
+    """Children whose collection is declared later: the paths of their row type and filter, and what else reads them."""
+
+    row: str
+    filter: str
+    sort: Enum | None = None
+    options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+
+    def arguments(self) -> Arguments:
+        """Return the arguments of a connection, as `window_arguments` does."""
+        return {
+            "filter": (told(lazy(self.filter) | None, "Which rows."), UNSET),
+            **option_arguments(self.options),
+            **({"sort": (told(type(self.sort) | None, "The order."), self.sort)} if self.sort else {}),
+            **PAGE,
+        }
+
+
 def has_many(
-    child: Collection | str,
+    child: Collection | Later,
     *,
     key: str | Via,
     group: str | None = None,
     leaf: str | None = None,
     by: str = "id",
     counts: Many | None = None,
-    filters: str | None = None,
-    sort: Enum | None = None,
     description: str,
 ) -> Any:
-    """Make the field of a row's children, a connection; see `HasMany` for the arguments.
-
-    A child that is declared later is named by the path of its row type, with its `filters` and default `sort`.
-    """
-    source = Children(HasMany(child, key, group, leaf, by, counts))
+    """Make the field of a row's children, a connection; see `HasMany` for the arguments."""
     if isinstance(child, Collection):
+        source = Children(HasMany(child, key, group, leaf, by, counts))
         return _nested(source, connection(child.row), window_arguments(child), description, relation=source.relation)
-    arguments: Arguments = {
-        "filter": (told(lazy(filters or "") | None, "Which rows."), UNSET),
-        "sort": (told(type(sort) | None, "The order."), sort),
-        **PAGE,
-    }
-    return _nested(source, connection(lazy(child)), arguments, description, relation=source.relation)
+    source = Children(HasMany(child.row, key, group, leaf, by, counts))
+    return _nested(source, connection(lazy(child.row)), child.arguments(), description, relation=source.relation)
 
 
 def listed(collection: Collection, *, description: str) -> Any:

@@ -3,6 +3,10 @@
 from typing import Any, Protocol
 
 
+class Untold(dict[str, Any]):
+    """A body that holds secrets: it is sent, and no trace tells it."""
+
+
 class Rest(Protocol):
     """The upstream for the length of one operation: one caller, one deadline.
 

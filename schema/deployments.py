@@ -122,6 +122,14 @@ class Deployment(Dated):
         by="name",
         description="The work pool that hands out its runs.",
     )
+    storage_document = belongs_to(
+        "schema.block_documents.BlockDocument", key="storage_document_id", description="The block of its storage."
+    )
+    infrastructure_document = belongs_to(
+        "schema.block_documents.BlockDocument",
+        key="infrastructure_document_id",
+        description="The block of its infrastructure.",
+    )
     flow_runs = has_many(FLOW_RUNS, key="deployment_id", group="deployments", description="Its runs.")
     automations = listed(
         OF_DEPLOYMENT,

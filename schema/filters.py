@@ -3,6 +3,9 @@
 import strawberry
 
 from schema.artifacts import ArtifactCollectionFilter, ArtifactFilter
+from schema.block_document_filters import BlockDocumentFilter
+from schema.block_schemas import BlockSchemaFilter
+from schema.block_types import BlockTypeFilter
 from schema.deployments import DeploymentFilter
 from schema.flow_runs import FlowRunFilter
 from schema.flows import FlowFilter
@@ -47,3 +50,14 @@ class ArtifactFilters(_RunFilters):
 @strawberry.pydantic.input(description="Which latest artifacts, by themselves and by what is related to them.")
 class ArtifactCollectionFilters(_RunFilters):
     artifacts: ArtifactCollectionFilter | None = absent("By the latest artifact.")
+
+
+@strawberry.pydantic.input(description="Which block types, by themselves and by their schemas.")
+class BlockTypeFilters(Input):
+    block_types: BlockTypeFilter | None = absent("By the block type.")
+    block_schemas: BlockSchemaFilter | None = absent("By a schema of the block type.")
+
+
+@strawberry.pydantic.input(description="Which blocks, by themselves and by their types and schemas.")
+class BlockDocumentFilters(BlockTypeFilters):
+    block_documents: BlockDocumentFilter | None = absent("By the block.")

@@ -10,7 +10,7 @@ from strawberry.scalars import JSON
 
 from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection, lazy
-from resolvers.fields import belongs_to, has_many, listed, told, within
+from resolvers.fields import Later, belongs_to, has_many, listed, told, within
 from resolvers.readings import Reading
 from resolvers.relations import Many, Via
 from schema.artifacts import ARTIFACT_COLLECTIONS, ARTIFACTS
@@ -142,6 +142,11 @@ class FlowRun(Run):
     work_queue = belongs_to(
         "schema.work_queues.WorkQueue", key="work_queue_id", description="The work queue that hands it out."
     )
+    infrastructure_document = belongs_to(
+        "schema.block_documents.BlockDocument",
+        key="infrastructure_document_id",
+        description="The block of its infrastructure.",
+    )
     parent_task_run = belongs_to(
         "schema.task_runs.TaskRun",
         key="parent_task_run_id",
@@ -160,11 +165,9 @@ class FlowRun(Run):
         description="The run's task runs.",
     )
     subflow_runs = has_many(
-        "schema.flow_runs.FlowRun",
+        Later("schema.flow_runs.FlowRun", "schema.filters.FlowRunFilters", FlowRunSort.ID_DESC),
         key=Via("parent_task_run_id", "schema.task_runs.TaskRun", "flow_run_id"),
         leaf="parent_flow_run_id",
-        filters="schema.filters.FlowRunFilters",
-        sort=FlowRunSort.ID_DESC,
         description="The flow runs that this run called.",
     )
     logs = has_many(LOGS, key="flow_run_id", leaf="flow_run_id", description="What it logged, its task runs included.")

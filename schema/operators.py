@@ -73,6 +73,11 @@ class NullableStringFilter(Input):
     is_null_: bool | None = absent("Whether it is unset.")
 
 
+@strawberry.pydantic.input(description="All of some strings.")
+class AllStringsFilter(Input):
+    all_: list[str] | None = absent("All of these.")
+
+
 @strawberry.pydantic.input(description="One of some names, or a part of one.")
 class NameFilter(AnyStringFilter):
     like_: str | None = absent("A part of the name, case ignored; `%` and `_` are wildcards.")

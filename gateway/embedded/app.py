@@ -8,6 +8,9 @@ from fastapi import FastAPI
 
 from gateway.embedded import (
     artifact_writes,
+    block_document_writes,
+    block_schema_writes,
+    block_type_writes,
     concurrency_limits,
     deployment_runs,
     deployment_writes,
@@ -57,6 +60,9 @@ WRITES = (
     slots,
     workers,
     artifact_writes,
+    block_type_writes,
+    block_schema_writes,
+    block_document_writes,
     variable_writes,
     saved_search_writes,
     flow_run_inputs,
@@ -84,6 +90,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = await open_database(url, METADATA)
+        await block_type_writes.install_once(app.state.database)
         try:
             yield
         finally:

@@ -89,6 +89,11 @@ def sort_of(collection: Collection) -> dict[str, Any]:
     )
 
 
+def options_of(collection: Collection) -> dict[str, Any]:
+    """Return the further keys that a collection's `/filter` takes, each false by default."""
+    return {name: (bool, Field(False, description=about)) for name, (_, about) in collection.options.items()}
+
+
 def body(collection: Collection, suffix: str, base: type[Body], fields: Mapping[str, Any]) -> type[Any]:
     """Make a body of a collection's route."""
     return create_model(f"{collection.row.__name__}{suffix}", __base__=base, **fields)

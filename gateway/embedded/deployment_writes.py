@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Body, Request, Response
+from fastapi import Body, HTTPException, Request, Response
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
@@ -31,7 +31,7 @@ from schema.deployments import Deployment, DeploymentCreate, DeploymentFilter, D
 
 router = Router(prefix="/deployments", tags=["deployments"])
 
-FLOWS = TABLES["flows"]
+FLOWS, BLOCK_DOCUMENTS = TABLES["flows"], TABLES["block_documents"]
 DEPLOYMENT_NOT_FOUND = NOT_FOUND["deployments"]
 
 
@@ -61,6 +61,7 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
         variables = deployment.job_variables
         if variables:
             check_job_variables(pool["base_job_template"], variables, doing="creating deployment", complete=False)
+    _check_blocks(connection, given)
     values = limit_values(connection, queue_values(connection, given))
     values |= {"parameters": deployment.parameters or {}, "labels": _labels(connection, deployment)}
     if deployment.concurrency_options:
@@ -77,6 +78,17 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
     if "concurrency_limit" in given:
         set_limit(connection, row["id"], given["concurrency_limit"])
     return (200 if there else 201), read_row(connection, "deployments", *same)
+
+
+def _check_blocks(connection: Connection, given: dict[str, Any]) -> None:
+    for kind in ("infrastructure", "storage"):
+        id_ = given.get(f"{kind}_document_id")
+        if id_ and stored.load(connection, BLOCK_DOCUMENTS, id_, lock=False) is None:
+            raise HTTPException(
+                409,
+                f"Error creating deployment. Could not find {kind} block with id: {id_}. This usually occurs when applying a"
+                " deployment specification that was built against a different Prefect database / workspace.",
+            )
 
 
 def _labels(connection: Connection, deployment: DeploymentCreate) -> dict[str, Any]:

@@ -182,4 +182,5 @@ SPECIAL: dict[tuple[str, str], Special] = {
     ("deployments", "flow_or_deployment_name"): _flow_or_deployment_name,
     ("deployments", "concurrency_limit"): lambda columns, leaf: [],  # noqa: ARG005 (ignored, as in Prefect)
     ("logs", "text"): _text,
+    ("block_schemas", "block_capabilities"): lambda columns, leaf: [_or_true(_words(columns["capabilities"], leaf))],
 }

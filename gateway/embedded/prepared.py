@@ -81,4 +81,4 @@ def _send(connection: Connection, text: str, parameters: Parameters | list[Param
             driver.executemany(text, parameters) if isinstance(parameters, list) else driver.execute(text, parameters)
         )
     except sqlite3.Error as error:
-        raise DBAPIError.instance(text, parameters, error, sqlite3.Error) from error
+        raise DBAPIError.instance(text, parameters, error, sqlite3.Error, hide_parameters=True) from error

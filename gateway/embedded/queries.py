@@ -72,9 +72,11 @@ ORDER = {
     "block_schemas": "CREATED_DESC",
 }
 
+COLUMNS = {"BLOCK_TYPE_AND_NAME": ("block_type_name", "name")}
+"""The columns of sorts by several."""
+
 OWN = {collection.name: collection.own for collection in COLLECTIONS}
 """The group of a collection's own filter in a body."""
-
 
 UNFILTERED = {"block_documents": BlockDocumentFilter()}
 """The filters that leave rows out where a body has none."""
@@ -124,12 +126,10 @@ def order(collection: str, sort: str | None = None) -> list[ColumnElement[Any]]:
             _directed(table.c.expected_start_time, "DESC"),
             _directed(table.c.id, "DESC"),
         ]
-    before = []
-    if name == "BLOCK_TYPE_AND_NAME":
-        before, name = [table.c.block_type_name], "NAME"
-    key = start(table) if (collection, name) == ("flow_runs", "START_TIME") else table.c[name.lower()]
-    keys = [*before, key] if key is table.c.id else [*before, key, table.c.id]
-    return [_directed(key, direction) for key in keys]
+    keys: list[ColumnElement[Any]] = [table.c[column] for column in COLUMNS.get(name, (name.lower(),))]
+    if (collection, name) == ("flow_runs", "START_TIME"):
+        keys = [start(table)]
+    return [_directed(key, direction) for key in (keys if keys[-1] is table.c.id else [*keys, table.c.id])]
 
 
 def _directed(key: ColumnElement[Any], direction: str) -> ColumnElement[Any]:

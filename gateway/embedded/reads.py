@@ -8,7 +8,18 @@ from fastapi import HTTPException, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
-from gateway.embedded.bodies import Body, History, NumberedPage, Page, Paginated, body, groups_of, page_limit, sort_of
+from gateway.embedded.bodies import (
+    Body,
+    History,
+    NumberedPage,
+    Page,
+    Paginated,
+    body,
+    groups_of,
+    options_of,
+    page_limit,
+    sort_of,
+)
 from gateway.embedded.database import Database
 from gateway.embedded.history import read_history
 from gateway.embedded.hot import Hot, Read, Router
@@ -29,6 +40,8 @@ NOT_FOUND = {
     "task_run_states": "Flow run state not found",
     "work_queues": "work queue not found",
     "artifacts": "Artifact not found.",
+    "block_types": "Block type not found",
+    "block_schemas": "Block schema not found",
     "variables": "Variable not found.",
     "saved_searches": "Saved search not found",
 }
@@ -59,13 +72,15 @@ def found(row: Row | None, detail: str) -> Row:
 def add_filter(router: Router, collection: Collection) -> None:
     """POST /filter: a page of rows."""
     name, default = collection.name, collection.default_sort
-    FilterBody = body(collection, "Query", Page, groups_of(collection) | sort_of(collection))  # noqa: N806 (a class)
+    fields = groups_of(collection) | sort_of(collection) | options_of(collection)
+    FilterBody = body(collection, "Query", Page, fields)  # noqa: N806 (a class)
 
     def prepare(query: Any) -> Read:
         limit = page_limit(query.limit)
         sort, offset = getattr(query, "sort", None) or default, query.offset or 0
         statement = planned(query.groups, lambda groups: page(name, groups, sort, limit, offset))
-        return lambda connection: dump(read_rows(connection, name, statement(connection)))
+        options = {option: getattr(query, option) for option in collection.options}
+        return lambda connection: dump(read_rows(connection, name, statement(connection), **options))
 
     @router.post("/filter", response_model=list[collection.row], summary=f"Read {name}")  # type: ignore[name-defined]  # a variable
     async def read(request: Request, query: FilterBody | None = None) -> Response:  # type: ignore[valid-type]  # made above

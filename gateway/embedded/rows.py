@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, select
 
+from gateway.embedded.block_rows import complete_documents, complete_schemas
 from gateway.embedded.expressions import member
 from gateway.embedded.prepared import Prepared, values_of
 from gateway.embedded.shapes import Row, shape_of
@@ -23,9 +24,9 @@ def dump(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
-def read_rows(connection: Connection, collection: str, statement: Select[Any]) -> list[Row]:
-    """Run a SELECT of the whole table of a collection, and return its rows as REST shows them."""
-    return _shown(connection, collection, values_of(connection, statement))
+def read_rows(connection: Connection, collection: str, statement: Select[Any], **options: bool) -> list[Row]:
+    """Run a SELECT of the whole table of a collection, and return its rows as REST shows them; the collection has the options."""
+    return _shown(connection, collection, values_of(connection, statement), **options)
 
 
 def read_row(connection: Connection, collection: str, *conditions: ColumnElement[bool]) -> Row | None:
@@ -48,10 +49,10 @@ def _by_key(collection: str, key: tuple[str, ...], nulls: frozenset[str]) -> Pre
     return Prepared(select(TABLES[collection]).where(*equal).limit(1))
 
 
-def _shown(connection: Connection, collection: str, values: Sequence[Sequence[Any]]) -> list[Row]:
+def _shown(connection: Connection, collection: str, values: Sequence[Sequence[Any]], **options: bool) -> list[Row]:
     rows = _shaped(TABLES[collection], values)
     if rows and (complete := COMPLETE.get(collection)):
-        complete(connection, rows)
+        complete(connection, rows, **options)
     return rows
 
 
@@ -142,7 +143,9 @@ def _by(connection: Connection, statement: Prepared, values: list[str]) -> Seque
     return statement.rows(connection, {"values": values}) if values else ()
 
 
-COMPLETE: dict[str, Callable[[Connection, list[Row]], None]] = {
+COMPLETE: dict[str, Callable[..., None]] = {
+    "block_schemas": complete_schemas,
+    "block_documents": complete_documents,
     "flow_runs": _queues,
     "deployments": _deployments,
     "work_pools": _work_pools,

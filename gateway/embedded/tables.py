@@ -13,6 +13,23 @@ from schema.schedules import DeploymentSchedule
 METADATA = MetaData()
 
 
+class Reference(BaseModel):
+    """That a row refers to another of its collection, under a name."""
+
+    id: str
+    parent_id: str
+    name: str
+    reference_id: str
+
+
+class Configuration(BaseModel):
+    """What the server is told to do by default, under a key."""
+
+    id: str
+    key: str
+    value: str
+
+
 def _table(name: str, row: type[BaseModel]) -> Table:
     table = Table(name, METADATA, *columns(name, row))
     add_indexes(table)
@@ -26,3 +43,6 @@ TABLES = {collection.name: _table(collection.name, collection.row) for collectio
 
 DEPLOYMENT_SCHEDULES = _table("deployment_schedules", DeploymentSchedule)
 CONCURRENCY_LIMITS = _table("concurrency_limits_v2", GlobalConcurrencyLimit)
+BLOCK_SCHEMA_REFERENCES = _table("block_schema_references", Reference)
+BLOCK_DOCUMENT_REFERENCES = _table("block_document_references", Reference)
+CONFIGURATIONS = _table("configurations", Configuration)

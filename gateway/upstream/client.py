@@ -19,6 +19,7 @@ from gateway.upstream.sharing import Flight, Flights
 from gateway.upstream.transport import Transport, TransportFault, Unsent
 from gateway.upstream.writes import Writes
 from resolvers.errors import BadUserInput, UpstreamError
+from resolvers.rest import Untold
 from resolvers.shared import shared
 
 _READY_TIMEOUT = 2.0
@@ -130,6 +131,10 @@ class Upstream:
         return Answer(*await shared(work))
 
 
+def _told(body: Any) -> Any:
+    return "not told: it holds secrets" if isinstance(body, Untold) else body
+
+
 class Session:
     """The upstream for the length of one operation (`resolvers.rest.Rest`): one caller, one deadline.
 
@@ -196,7 +201,7 @@ class Session:
         return good(call, answer)
 
     async def _traced(self, call: Call, body: Any, make: Make) -> Answer:
-        entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": body, "status": None}
+        entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": _told(body), "status": None}
         entry |= {"milliseconds": None, "rows": None, "shared": False}
         self.calls.append(entry)
         started = time.perf_counter()

@@ -38,6 +38,7 @@ class PostgresDatabase:
         """
         engine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
+            hide_parameters=True,  # an error is logged, and a parameter may be a secret
             pool_size=CONNECTIONS,
             max_overflow=0,
             # A `Document` writes itself, and is read as it was stored.

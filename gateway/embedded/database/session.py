@@ -109,6 +109,7 @@ def engine_of(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=NullPool,
+        hide_parameters=True,  # an error is logged, and a parameter may be a secret
         connect_args={"cached_statements": 512, "check_same_thread": False},
     )
 
