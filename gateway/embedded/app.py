@@ -12,6 +12,7 @@ from gateway.embedded import (
     block_schema_writes,
     block_type_writes,
     concurrency_limits,
+    conformity,
     deployment_runs,
     deployment_writes,
     flow_run_graph,
@@ -23,9 +24,11 @@ from gateway.embedded import (
     handed_out,
     log_writes,
     named_reads,
+    observed_states,
     reads,
     saved_search_writes,
     server_reads,
+    server_settings,
     slots,
     state_writes,
     task_run_writes,
@@ -46,6 +49,7 @@ from gateway.settings import Settings
 from resolvers.collection import Collection
 from schema import COLLECTIONS
 
+READS = (named_reads, server_reads, server_settings, observed_states, conformity)
 WRITES = (
     flow_writes,
     flow_run_writes,
@@ -106,7 +110,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
     add_failures(app)
     add_docs(app)
     routers = [_reads(collection) for collection in COLLECTIONS if collection.stored]
-    routers += [routes.router for routes in (named_reads, server_reads, *WRITES)]
+    routers += [routes.router for routes in (*READS, *WRITES)]
     for router in routers:
         app.include_router(router)
         app.hot |= router.hot

@@ -45,7 +45,7 @@ def check(
     takes the schema as it is. Raises Nonconforming, and a 422 for a schema that refers to itself without end.
     """
     if repair:
-        schema = _repaired(schema, null_for_default=null_for_default)
+        schema = repaired(schema, null_for_default=null_for_default)
     validator = Draft202012Validator(schema if complete else _without_required(schema), registry=Registry())
     try:
         error = best_match(validator.iter_errors(values))
@@ -162,7 +162,7 @@ def _without_required(schema: Any) -> Any:
     return [_without_required(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _repaired(schema: Json, *, null_for_default: bool) -> Json:
+def repaired(schema: Json, *, null_for_default: bool) -> Json:
     """Copy a schema with what pydantic 1 left out: optional fields may be null, and tuples have `prefixItems`."""
     schema = deepcopy(schema)
     for part in (schema, *(schema.get("definitions") or {}).values()):
