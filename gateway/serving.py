@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway import embedded
+from gateway.http.origin import SameOrigin
 from gateway.options import USAGE, fail
 from gateway.settings import Settings
 from gateway.workers import serve_by_workers
@@ -45,7 +46,7 @@ def rest_app(settings: Settings) -> Starlette:
         async with api.router.lifespan_context(api):
             yield
 
-    return Starlette(routes=[Mount("/api", api)], lifespan=lifespan)
+    return Starlette(routes=[Mount("/api", SameOrigin(api, lambda: True))], lifespan=lifespan)
 
 
 def serve(settings: Settings, make: Callable[[Settings], Starlette], *, graphql: bool) -> None:

@@ -41,6 +41,7 @@ from gateway.embedded import (
 from gateway.embedded.automations import routes as automations
 from gateway.embedded.database import open_database
 from gateway.embedded.events import routes as events
+from gateway.embedded.events import sockets
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
 from gateway.embedded.tables import METADATA
@@ -76,6 +77,7 @@ WRITES = (
     concurrency_limits,
     global_concurrency_limits,
     events,
+    sockets,
     automations,
 )
 RUNS = frozenset({"flow_runs", "task_runs"})

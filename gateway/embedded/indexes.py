@@ -61,7 +61,7 @@ SORTED: Keys = {
     "flow_run_states": [("flow_run_id", "timestamp")],
     "task_run_states": [("task_run_id", "timestamp")],
     "deployments": [("name", "id"), ("created", "id"), ("updated", "id"), ("work_queue_id",)],
-    "logs": [("flow_run_id", "timestamp", "id"), ("task_run_id", "timestamp", "id"), ("timestamp", "id")],
+    "logs": [("flow_run_id", "timestamp", "id"), ("task_run_id", "timestamp", "id"), ("timestamp", "id"), ("created",)],
     "work_queues": [("name", "id"), ("work_pool_id", "priority", "id")],
     "deployment_schedules": [("deployment_id",)],
     "artifacts": [

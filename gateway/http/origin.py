@@ -12,7 +12,8 @@ class SameOrigin:
     """An ASGI application behind which only pages of the same host can act for whoever runs the gateway.
 
     A browser says in `Origin` which page a request is from; other clients do not send it. Where `open_to_all` says that
-    callers need no credentials of their own, a foreign page without an `Authorization` header is answered 403.
+    callers need no credentials of their own, a foreign page without an `Authorization` header is answered 403, also where it
+    opens a websocket, which no browser lets send one.
     """
 
     def __init__(self, app: ASGIApp, open_to_all: Callable[[], bool]) -> None:
@@ -21,11 +22,15 @@ class SameOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] == "http" and self._open_to_all() and _foreign(Headers(scope=scope)):
+        kind = scope["type"]
+        if kind not in {"http", "websocket"} or not self._open_to_all() or not _foreign(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+        elif kind == "websocket":
+            # A close before the connection is accepted is a 403 to the client.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        else:
             detail = "Pages of other sites can't use this API without an Authorization header of their own."
             await JSONResponse({"detail": detail}, status_code=403)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
 
 def _foreign(headers: Headers) -> bool:

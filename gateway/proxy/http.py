@@ -1,27 +1,19 @@
 """The way for HTTP requests through the gateway: streamed both ways, changed in nothing but what a hop must change."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from urllib.parse import quote
 
 import anyio
 import httpx
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.proxy.hop import HOP_BY_HOP, LEADS_OUT, OF_REQUESTS, leads_out, passed_on, target_below
 from gateway.upstream import Upstream
 from gateway.upstream.over_httpx import http_client
 
-# RFC 9110, 7.6.1. `expect` is answered by the server that we run under.
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
-)
-_REQUEST_ONLY = _HOP_BY_HOP | {b"host", b"expect"}
 # The server that we run under sends its own.
-_RESPONSE_ONLY = _HOP_BY_HOP | {b"date", b"server"}
-
-Fields = list[tuple[bytes, bytes]]
+_RESPONSE_ONLY = HOP_BY_HOP | {b"date", b"server"}
 
 
 class HttpProxy:
@@ -37,9 +29,8 @@ class HttpProxy:
         self._client = http_client(timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(segment in {".", ".."} for segment in scope["path"].split("/")):
-            # Some servers resolve these, which would lead out of the API with our credential.
-            await _refuse(400, "The path must not hold . or .. segments.", scope, receive, send)
+        if leads_out(scope):
+            await _refuse(400, LEADS_OUT, scope, receive, send)
         else:
             await self._relay_while_connected(scope, receive, send)
 
@@ -77,7 +68,7 @@ class HttpProxy:
             body.end()
 
     def _request(self, scope: Scope, body: "_Body") -> httpx.Request:
-        fields = _passed_on(scope["headers"], _REQUEST_ONLY)
+        fields = passed_on(scope["headers"], OF_REQUESTS)
         names = {name for name, _ in scope["headers"]}
         if b"authorization" not in names and self._upstream.authorization:
             fields.append((b"authorization", self._upstream.authorization.encode("latin-1")))
@@ -94,13 +85,13 @@ class HttpProxy:
         )
 
     def _target(self, scope: Scope) -> bytes:
-        query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        return (self._root.raw_path.rstrip(b"/") + _path_below(scope) or b"/") + query
+        target = self._root.raw_path.rstrip(b"/") + target_below(scope)
+        return target if target.startswith(b"/") else b"/" + target
 
     async def _answer(self, scope: Scope, response: httpx.Response, send: Send) -> None:
         fields = [
             (name.lower(), self._here(scope, name, value))
-            for name, value in _passed_on(response.headers.raw, _RESPONSE_ONLY)
+            for name, value in passed_on(response.headers.raw, _RESPONSE_ONLY)
         ]
         await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
         # An answer that breaks off is not finished, so that the server that we run under breaks it off too.
@@ -148,23 +139,6 @@ class _Body:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         do()
-
-
-def _passed_on(fields: Iterable[tuple[bytes, bytes]], dropped: AbstractSet[bytes]) -> Fields:
-    fields = list(fields)
-    named = {
-        name.strip().lower() for field, value in fields if field.lower() == b"connection" for name in value.split(b",")
-    }
-    return [(name, value) for name, value in fields if name.lower() not in dropped | named]
-
-
-def _path_below(scope: Scope) -> bytes:
-    """Return the path below the place where the proxy is mounted, as the caller encoded it."""
-    mount = scope.get("root_path", "")
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    if raw.startswith(mount.encode()):
-        return raw.removeprefix(mount.encode())
-    return quote(scope["path"].removeprefix(mount)).encode()
 
 
 async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:

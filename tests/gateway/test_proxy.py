@@ -348,23 +348,3 @@ async def test_a_write_through_the_proxy_ends_the_sharing(method: str, ends: boo
         old.set()
         assert [await before, await later] == [["read"], ["read"]]
         assert [call["shared"] for asked in sessions for call in asked.calls] == [False, not ends]
-
-
-async def test_a_websocket_is_closed_cleanly() -> None:
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "websocket.connect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    upstream = Upstream(remote("http://127.0.0.1:1/api"), Settings())
-    proxy = Proxy("http://127.0.0.1:1/api", upstream, 1)
-    await proxy({"type": "websocket", "path": "/api/events/in"}, receive, send)
-    assert [(message["type"], message.get("code")) for message in sent] == [
-        ("websocket.accept", None),
-        ("websocket.close", 1000),
-    ]
-    await proxy.aclose()
-    await upstream.aclose()

@@ -6,9 +6,10 @@ from fastapi import Body, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from gateway.embedded.events.journal import LISTENERS, receive
 from gateway.embedded.events.journal import Event as Recorded
-from gateway.embedded.events.journal import receive
 from gateway.embedded.events.reads import PAGE, Token, counts, first_page, page, read_token
+from gateway.embedded.events.task_runs import record
 from gateway.embedded.hot import Router
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
@@ -16,6 +17,8 @@ from gateway.embedded.shapes import Row
 from schema.events import Event, EventCount, EventCountable, EventCreate, EventFilter, EventQuery, EventTimeUnit
 
 router = Router(prefix="/events", tags=["events"])
+
+LISTENERS.append(record)
 
 
 class EventPage(BaseModel):
