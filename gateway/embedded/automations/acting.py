@@ -3,12 +3,12 @@
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.embedded.automations import templates
 from gateway.embedded.automations.labelled import Labelled, labelled
@@ -86,6 +86,13 @@ class Acting:
     def key(self) -> str:
         """What keeps the action from being done twice."""
         return f"automation {self.automation['id']}, action {self.index}, invocation {self.invocation}"
+
+    def is_close(self, span: timedelta) -> bool:
+        """Tell whether the event that it is about occurred not long before."""
+        return (
+            self.event is not None
+            and abs(self.firing.triggered - datetime.fromisoformat(self.event["occurred"])) < span
+        )
 
     def found(self, kind: str) -> str | None:
         """Return the id of the first resource of a kind that the event is about or related to."""
@@ -170,6 +177,18 @@ class Acting:
         while page := (await self.ask("POST", "/variables/filter", {"offset": len(found)})).json():
             found |= {row["name"]: row["value"] for row in page}
         return found
+
+
+class ActionBase(BaseModel):
+    """What an automation does, and how."""
+
+    model_config = ConfigDict(ser_json_timedelta="float")
+
+    type: str
+
+    async def act(self, acting: Acting) -> None:
+        """Carry it out; raises Failed."""
+        raise NotImplementedError
 
 
 def _reason(kind: str, response: httpx.Response) -> str:

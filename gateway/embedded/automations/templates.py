@@ -114,7 +114,7 @@ def filled(value: Any, context: Mapping[str, Any], variables: Mapping[str, Any])
     if not isinstance(value, str) or not is_template(value):
         return value
     if one := EXPRESSION.fullmatch(value):
-        return orjson.loads(render(f"{{{{ {one[1]} | tojson }}}}", context))
+        return orjson.loads(render(f"{{{{ ({one[1]}) | tojson }}}}", context))
     return render(value, context)
 
 
