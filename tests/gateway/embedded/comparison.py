@@ -20,7 +20,7 @@ RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+")
 DURATIONS = {"total_run_time", "estimated_run_time", "estimated_start_time_delta", "delay_seconds", "sum_estimated_run_time",
              "sum_estimated_lateness", "time_in_current_state"}  # fmt: skip
 # Lists that Prefect keeps as sets.
-SETS = {"pause_keys", "capabilities"}
+SETS = {"after", "expect", "for_each", "pause_keys", "capabilities"}
 
 
 @dataclass(frozen=True)
