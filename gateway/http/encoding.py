@@ -34,7 +34,10 @@ class Codings(NamedTuple):
 
 
 class Encoder:
-    """Compresses answers. One that several requests share, the same object, is compressed once for all of them."""
+    """Compresses answers. One that several requests share, the same object, is compressed once for all of them.
+
+    Those requests go on in one turn of the event loop, and then the answer is forgotten: it may hold secrets.
+    """
 
     def __init__(self) -> None:
         self._latest: dict[str, tuple[bytes, bytes]] = {}
@@ -50,6 +53,7 @@ class Encoder:
         if plain is not content:
             packed = coding.compress(content)
             self._latest[coding.name] = content, packed
+            asyncio.get_running_loop().call_soon(self._latest.clear)
         return coding, packed
 
 

@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.encoding import CODINGS, SMALL, Codings, Encoder, codings
+from gateway.http.encoding import CODINGS, SMALL, Coding, Codings, Encoder, codings
 from gateway.http.endpoint import GraphQLEndpoint
 from gateway.settings import Settings
 from tests.gateway import toy
@@ -86,6 +86,30 @@ async def test_an_answer_that_requests_share_is_compressed_once() -> None:
     ]
     assert first is second
     assert (zstandard.decompress(second), zstandard.decompress(third)) == (shared, other)
+
+
+async def test_those_who_wait_for_one_answer_share_its_bytes_which_are_then_forgotten() -> None:
+    compressed: list[bytes] = []
+
+    def compress(content: bytes) -> bytes:
+        compressed.append(content)
+        return b"packed"
+
+    counting = Coding("zstd", compress)
+    encoder, content = Encoder(), b"secret" * 1_000
+    answer = asyncio.get_running_loop().create_future()
+
+    async def ask() -> bytes:
+        return (await encoder.encode(await asyncio.shield(answer), Codings(counting, counting)))[1]
+
+    asking = [asyncio.create_task(ask()) for _ in range(50)]
+    await asyncio.sleep(0)
+    answer.set_result(content)
+    assert await asyncio.gather(*asking) == [b"packed"] * 50
+    assert compressed == [content]
+    await asyncio.sleep(0)
+    await encoder.encode(content, Codings(counting, counting))
+    assert compressed == [content, content]
 
 
 def upstream(size: int) -> toy.Upstream:
