@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from resolvers.collection import Collection, Row
-from resolvers.errors import NotFound
+from resolvers.errors import Lacking, NotFound
 from resolvers.loaders import Loader, Loaders, settled
 from resolvers.reading import (
     Slice,
@@ -244,7 +244,7 @@ async def _counted(loaders: Loaders, many: Many, relation: HasMany, parents: lis
         if many.unless and await _left_out(loaders, relation.group or "", many.unless, parents):
             return None
         answer = await rest.read("POST", many.path, {many.ids: parents})
-    except NotFound:
+    except (NotFound, Lacking):
         return None
     return answer if isinstance(answer, dict) else None
 

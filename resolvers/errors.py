@@ -8,6 +8,7 @@ GatewayError
     ├── Unauthenticated     UNAUTHENTICATED         401
     ├── Forbidden           FORBIDDEN               403
     ├── NotFound            NOT_FOUND               404
+    ├── Lacking             UPSTREAM_ERROR          404, 405: the upstream has no such route, being older for example
     ├── Conflict            CONFLICT                409
     ├── RateLimited         RATE_LIMITED            423, 429: all slots are taken, or too many requests
     ├── Unavailable         UPSTREAM_UNAVAILABLE    502 to 504, or no connection
@@ -70,6 +71,10 @@ class Forbidden(UpstreamError):
 
 class NotFound(UpstreamError):
     code = "NOT_FOUND"
+
+
+class Lacking(UpstreamError):
+    """The upstream has no such route; it may be older than the schema."""
 
 
 class Conflict(UpstreamError):

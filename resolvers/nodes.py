@@ -8,7 +8,7 @@ from typing import Any
 from resolvers.batches import by
 from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
-from resolvers.errors import UpstreamError
+from resolvers.errors import Lacking, UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ def asked(types: Some[str]) -> list[Collection]:
 async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # noqa: A002  as in REST
     """Ask the collections of some types for a row, at once, all of them for no type; null where there is none.
 
-    A collection that the upstream fails to read is an error only where no other has the row.
+    A collection that the upstream fails to read is an error only where no other has the row; one that it lacks, only
+    where it is named.
     """
     collections = asked(types)
     found = await asyncio.gather(
@@ -44,7 +45,10 @@ async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # 
                 raise row
         elif row is not None:
             return Found(collection, row)
-    for failure in found:
-        if isinstance(failure, BaseException):
-            raise failure
+    failures = [failure for failure in found if isinstance(failure, BaseException)]
+    serious = [failure for failure in failures if not isinstance(failure, Lacking)]
+    if len(failures) == len(found) or any(collection.row.__name__ in types for collection in collections):
+        serious = failures
+    if serious:
+        raise serious[0]
     return None

@@ -10,12 +10,15 @@ import msgspec
 import orjson
 
 from gateway.upstream.transport import BrokenOff, TransportFault, Unsent
-from resolvers.errors import BY_STATUS, Unavailable, UpstreamError, UpstreamTimeout
+from resolvers.errors import BY_STATUS, Lacking, Unavailable, UpstreamError, UpstreamTimeout
 
 _LONGEST = 500  # characters of the upstream's words
 _TOLD = 3  # problems of a 422 that are told; the others are counted
 _ROOT = "is the URL the API's root, ending in /api?"
 _UNSURE = " The write may or may not have happened: look before you repeat it."
+_NO_ROUTE = "Not Found"
+# Pydantic's names, of both major versions, for keys and values that a model does not know.
+_UNKNOWN = {"extra_forbidden", "value_error.extra", "enum", "type_error.enum", "literal_error"}
 T = TypeVar("T")
 
 _LOGIN = " Send an Authorization header, or set PREFECT_GRAPHQL_API_KEY or PREFECT_GRAPHQL_API_AUTH_STRING."
@@ -76,11 +79,25 @@ class Answer:
         return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
 
 
-def good(call: Call, answer: Answer) -> Answer:
-    """Return an answer of success; raises the `UpstreamError` that another means."""
-    if not 200 <= answer.status < 300:
-        raise _refusal(call, answer)
-    return answer
+def may_be_older(answer: Answer) -> bool:
+    """Tell whether a server of another version may have answered this: it does not know a route, a key or a value."""
+    if answer.status == 422:
+        return any(problem.get("type") in _UNKNOWN for problem in _problems(answer))
+    return is_lacking(answer)
+
+
+def is_lacking(answer: Answer) -> bool:
+    """Tell whether the server has no such route: Prefect words the 404s of rows, the framework those of routes."""
+    return answer.status == 405 or (answer.status == 404 and _words(answer) == _NO_ROUTE)
+
+
+def _problems(answer: Answer) -> list[dict[str, Any]]:
+    try:
+        body = answer.json
+    except orjson.JSONDecodeError:
+        return []
+    told = body.get("exception_detail") or body.get("detail") if isinstance(body, dict) else None
+    return [problem for problem in told if isinstance(problem, dict)] if isinstance(told, list) else []
 
 
 def decoded(call: Call, answer: Answer) -> Any:
@@ -108,17 +125,20 @@ def too_late(call: Call) -> UpstreamError:
     return _error(UpstreamTimeout, call, f"did not answer {call} before the operation's deadline.", unsure=True)
 
 
-def _refusal(call: Call, answer: Answer) -> UpstreamError:
+def refusal(call: Call, answer: Answer, version: str | None = None) -> UpstreamError:
+    """Return the error that an answer without success means; `version` is the server's, where that matters."""
     status, words = answer.status, _words(answer)
     told = f"answered {call} with {_phrase(status)}"
+    if version and is_lacking(answer):
+        return _error(Lacking, call, f"has no {call}: the server's version is {version}.", status)
     # The API words its 404s: one without is another server's, and must not pass for a row that does not exist.
-    if status < 400 or status == 405 or (status == 404 and not words):
-        return _error(UpstreamError, call, f"{told}: {_ROOT}", status)
+    if status < 400 or is_lacking(answer) or (status == 404 and not words):
+        return _error(Lacking if is_lacking(answer) else UpstreamError, call, f"{told}: {_ROOT}", status)
     kind = BY_STATUS.get(status, UpstreamError)
     if status >= 500:
         # Its words are left out: those of a server that failed may hold its internals.
         return _error(kind, call, f"{told}.", status, unsure=True)
-    advice = _LOGIN if status == 401 else ""
+    advice = _LOGIN if status == 401 else f" The server's version is {version}." if version else ""
     return _error(kind, call, f"{told}: {words}.{advice}" if words else f"{told}.{advice}", status)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import orjson
 
 from gateway.settings import Settings
-from gateway.upstream.answers import Answer, Call, decoded, failed, good, too_late
+from gateway.upstream.answers import Answer, Call, decoded, failed, may_be_older, refusal, too_late
 from gateway.upstream.credentials import CsrfTransport, service_authorization
 from gateway.upstream.retries import REPEATED, Backoff, Refused, Repeating
 from gateway.upstream.sharing import Flight, Flights
@@ -23,6 +23,10 @@ from resolvers.rest import Untold
 from resolvers.shared import shared
 
 _READY_TIMEOUT = 2.0
+_VERSION_LASTS = 60.0
+
+VERSION = "/admin/version"
+"""Tells the server's version."""
 
 Make = Callable[[Call], Awaitable[tuple[Answer, bool]]]
 """Gets the answer to a call, and says whether it is that of another's identical call."""
@@ -51,6 +55,7 @@ class Upstream:
         self._flights: Flights[Call, Answer] = Flights(self._writes)
         self._tables: list[Flights[Any, Any]] = [self._flights]
         self._repeating = Repeating(settings.retries + 1)
+        self._version: tuple[str, float] | None = None
 
     def session(self, *, authorization: str | None, deadline: float, trace: bool = False) -> "Session":
         """Return the upstream for one operation of one caller; `deadline` is in event-loop time.
@@ -90,6 +95,16 @@ class Upstream:
         except UpstreamError as unready:
             return Readiness(unready.message)
         return Readiness(None)
+
+    async def version(self, authorization: str | None, deadline: float) -> str | None:
+        """Return the server's version, which is asked for when something went wrong, at most once a minute; None where it is not told."""
+        now = asyncio.get_running_loop().time()
+        if self._version is None or now >= self._version[1]:
+            session = self.session(authorization=authorization, deadline=min(deadline, now + _READY_TIMEOUT))
+            with suppress(UpstreamError):
+                told = await session.once("GET", VERSION)
+                self._version = (told, now + _VERSION_LASTS) if isinstance(told, str) else None
+        return self._version[0] if self._version else None
 
     async def aclose(self) -> None:
         """Cancel what is in flight and close the connections."""
@@ -195,10 +210,16 @@ class Session:
             raise BadUserInput(f"The input cannot be sent to the Prefect API as JSON: {unfit}.") from unfit
 
     async def _make(self, call: Call, body: Any, make: Make) -> Answer:
-        if self._trace:
-            return await self._traced(call, body, make)
-        answer, _ = await self._in_time(call, make)
-        return good(call, answer)
+        answer = await self._traced(call, body, make) if self._trace else (await self._in_time(call, make))[0]
+        if 200 <= answer.status < 300:
+            return answer
+        raise refusal(call, answer, await self._version(call, answer))
+
+    async def _version(self, call: Call, answer: Answer) -> str | None:
+        """Return the server's version where it may be why an answer is no success, else None."""
+        if call.path == VERSION or not may_be_older(answer):
+            return None
+        return await self._upstream.version(self._authorization, self._deadline)
 
     async def _traced(self, call: Call, body: Any, make: Make) -> Answer:
         entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": _told(body), "status": None}
@@ -211,7 +232,7 @@ class Session:
             entry["rows"] = answer.count
         finally:
             entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 2)
-        return good(call, answer)
+        return answer
 
     async def _in_time(self, call: Call, make: Make) -> tuple[Answer, bool]:
         """Bound what a call may take, its queueing and repeating included, and tell its faults as errors."""

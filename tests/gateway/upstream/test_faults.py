@@ -95,7 +95,7 @@ async def test_a_read_that_fails_is_an_error_with_code_and_status(
         with pytest.raises(UpstreamError) as failure:
             await asked.read(*FILTER)
         assert told(failure.value) == (code, {"status": status, "method": "POST", "path": "/flows/filter"})
-        assert len(server.requests) == calls
+        assert len([request for request in server.requests if request.method == "POST"]) == calls
         assert [(call["status"], call["rows"]) for call in asked.calls] == [(status, None)]
         assert all(secret not in failure.value.message for secret in ("127.0.0.1", "10.9.8.7", "Traceback"))
         assert await asked.read(*FILTER) == []
@@ -316,3 +316,51 @@ async def test_readiness_is_asked_once(connect: Connect, step: Step, reason: str
 async def test_nobody_there_is_not_ready(connect: Connect) -> None:
     async with connect(refused_url()) as upstream:
         assert not await upstream.ready()
+
+
+OLDER = {
+    "a route": (
+        answer({"detail": "Not Found"}, "404 Not Found"),
+        "has no POST /flows/filter: the server's version is 2.8.7.",
+    ),
+    "a method": (answer({"detail": "Method Not Allowed"}, "405 Method Not Allowed"), "the server's version is 2.8.7."),
+    "a key": (
+        answer(
+            {
+                "exception_detail": [
+                    {"loc": ["body", "flows", "x"], "msg": "not permitted", "type": "value_error.extra"}
+                ]
+            },
+            "422 Unprocessable Entity",
+        ),
+        "body.flows.x: not permitted. The server's version is 2.8.7.",
+    ),
+    "a value": (
+        answer(
+            {"exception_detail": [{"loc": ["body", "sort"], "msg": "not one of", "type": "enum"}]},
+            "422 Unprocessable Entity",
+        ),
+        "body.sort: not one of. The server's version is 2.8.7.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "said"), OLDER.values(), ids=OLDER)
+async def test_what_an_older_server_does_not_know_is_told_with_its_version_read_once(
+    connect: Connect, step: Step, said: str
+) -> None:
+    async with scripted(step, answer("2.8.7"), step) as server, connect(server.url) as upstream:
+        for _ in range(2):
+            with pytest.raises(UpstreamError) as failure:
+                await session(upstream).read(*FILTER)
+            assert failure.value.message.endswith(said)
+        assert [request.target for request in server.requests].count("/api/admin/version") == 1
+
+
+async def test_a_refusal_for_another_reason_does_not_ask_for_the_version(connect: Connect) -> None:
+    problem = {"loc": ["body", "offset"], "msg": "too small", "type": "greater_than_equal"}
+    refused = answer({"exception_detail": [problem]}, "422 Unprocessable Entity")
+    async with scripted(refused) as server, connect(server.url) as upstream:
+        with pytest.raises(UpstreamError, match="too small"):
+            await session(upstream).read(*FILTER)
+        assert len(server.requests) == 1
