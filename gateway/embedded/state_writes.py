@@ -21,6 +21,7 @@ from gateway.embedded.orchestration import (
     set_task_run_state,
 )
 from gateway.embedded.reads import MISSING, NOT_FOUND
+from gateway.embedded.run_inputs import Unfit, fitting, respond
 from gateway.embedded.writes import BULK_LIMIT, Limit, Write, answer, chosen, hot
 from schema import states
 from schema.flow_runs import FLOW_RUNS, FlowRunFilter
@@ -145,7 +146,7 @@ RunInput = Annotated[dict[str, Any] | None, Body(embed=True)]
 
 
 @router.post("/flow_runs/{id:uuid}/resume", response_model=OrchestrationResult, responses=WRITTEN, tags=["flow_runs"])
-async def resume_flow_run(request: Request, id: UUID, run_input: RunInput = None) -> Response:  # noqa: A002, ARG001 (the API's names; input is only read by runs that wait for some)
+async def resume_flow_run(request: Request, id: UUID, run_input: RunInput = None) -> Response:  # noqa: A002 (the parameter's name in the API)
     """Let a paused flow run go on, or be scheduled again if it was suspended."""
 
     def resume(connection: Connection) -> tuple[int, Any]:
@@ -155,10 +156,15 @@ async def resume_flow_run(request: Request, id: UUID, run_input: RunInput = None
         if run["state_type"] != StateType.PAUSED.value:
             return 200, _refused("ABORT", "Cannot resume a flow run that is not paused.", None)
         pause = StateDetails.model_validate(run["state"]["state_details"])
-        if pause.run_input_keyset:
-            return 200, _refused("REJECT", "Run input schema not found.", run["state"])
+        keyset = pause.run_input_keyset
+        try:
+            values = fitting(connection, str(id), keyset, run_input) if keyset else {}
+        except Unfit as unfit:
+            return 200, _refused("REJECT", str(unfit), run["state"])
         state = State(StateType.SCHEDULED, "Resuming") if pause.pause_reschedule else State(StateType.RUNNING)
         outcome = set_flow_run_state(connection, str(id), state)
+        if keyset and values and outcome and outcome.status == "ACCEPT":
+            respond(connection, str(id), keyset, values)
         return (201 if outcome and outcome.written else 200), outcome and outcome.json()
 
     return await answer(request, resume)
