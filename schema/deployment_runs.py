@@ -18,7 +18,7 @@ from schema.types import Input, Part, absent, choice
 @strawberry.pydantic.input(description="A run of a deployment to create.")
 class DeploymentFlowRunCreate(Input):
     state: StateCreate | None = absent("The first state; scheduled for now by default.")
-    name: str = absent("The run's name; a random one by default.")
+    name: str | None = absent("The run's name; a random one by default.")
     parameters: Object = absent("Parameters beside or instead of the deployment's.")
     enforce_parameter_schema: bool | None = absent("Whether parameters are checked against the schema.")
     context: Object = absent("Context of the run.")

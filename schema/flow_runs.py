@@ -190,7 +190,7 @@ class FlowRun(Run):
 @strawberry.pydantic.input(description="A flow run to create.")
 class FlowRunCreate(Input):
     state: StateCreate | None = absent("The first state.")
-    name: str = absent("The run's name; a random one by default.")
+    name: str | None = absent("The run's name; a random one by default.")
     flow_id: Id = Field(description="The flow that runs.")
     flow_version: str | None = absent("The flow's version.")
     parameters: Object = absent("The parameters that the flow is called with.")

@@ -109,7 +109,7 @@ class TaskRunSort(Enum):
 class TaskRunCreate(Input):
     id: Id | None = absent("The run's id; made by the server by default.")
     state: StateCreate | None = absent("The first state.")
-    name: str = absent("The run's name.")
+    name: str | None = absent("The run's name.")
     flow_run_id: Id | None = absent("The flow run that it is part of.")
     task_key: str = Field(description="The task's key.")
     dynamic_key: str = Field(description="Tells runs of one task in a flow run apart.")
@@ -124,7 +124,7 @@ class TaskRunCreate(Input):
 
 @strawberry.pydantic.input(description="Changes to a task run.")
 class TaskRunUpdate(Input):
-    name: str = absent("The run's name.")
+    name: str | None = absent("The run's name.")
 
 
 ACTIONS = {

@@ -4,6 +4,7 @@ import asyncio
 
 from sqlalchemy import make_url
 
+import gateway.embedded.app  # noqa: F401  some of its modules have tables of their own
 from gateway.embedded.database import DatabaseError, open_database
 from gateway.embedded.tables import METADATA
 
