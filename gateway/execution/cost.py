@@ -83,7 +83,7 @@ class Cost:
         """Name the variables whose value decides the number of rows, beside the lists."""
         known = self._known.get(id(operation))
         if known is None:
-            names = variables_of([operation, *fragments.values()], {"first", "if"})
+            names = variables_of(operation, fragments, {"first", "if"})
             known = self._known[id(operation)] = (operation, names)
         return known[1]
 

@@ -1,15 +1,17 @@
 """Which variables of a document decide what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from graphql import ArgumentNode, Node, VariableNode
+from graphql import ArgumentNode, FragmentDefinitionNode, Node, OperationDefinitionNode, VariableNode
 
 
-def variables_of(nodes: Iterable[Node], arguments: AbstractSet[str]) -> set[str]:
+def variables_of(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode], arguments: AbstractSet[str]
+) -> set[str]:
     """Name the variables that stand as the values of arguments of these names, those of directives included."""
     names: set[str] = set()
-    stack = list(nodes)
+    stack: list[Node] = [operation, *fragments.values()] if operation.variable_definitions else []
     while stack:
         node = stack.pop()
         if isinstance(node, ArgumentNode) and isinstance(node.value, VariableNode) and node.name.value in arguments:

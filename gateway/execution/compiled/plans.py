@@ -114,7 +114,7 @@ class Plans:
         # By identity: a document is kept with its text, and what is known here keeps its operation from being freed.
         known = self._known.get(id(operation))
         if known is None:
-            names = variables_of([operation, *fragments.values()], {"if"})
+            names = variables_of(operation, fragments, {"if"})
             known = Known(operation, tuple(sorted(names)), LRUCache(MOST_PLANS_OF_ONE))
             self._known[id(operation)] = known
         return known
