@@ -81,7 +81,7 @@ class Gateway:
         self._filling: asyncio.Task[None] | None = None
         self._api: FastAPI | Proxy
         if settings.upstream is None:
-            self._api = embedded.create_app(settings.database_url)
+            self._api = embedded.create_app(settings.database_url, services=settings.services)
             self._upstream = Upstream(upstream.embedded(self._api), settings, writes)
         else:
             self._upstream = Upstream(upstream.remote(settings.upstream, settings.deadline), settings, writes)

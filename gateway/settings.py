@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=4300, ge=0, le=65535, description="Port to listen on.")
+    services: bool = Field(
+        default=True,
+        description="Whether the embedded server works by itself: schedules make runs, what is late or silent is marked so.",
+    )
     workers: int = Field(
         default=1, ge=1, description="Processes that serve; above 1 needs a remote upstream or PostgreSQL."
     )

@@ -16,6 +16,9 @@ from tests.services import run_prefect
 
 ROOT = Path(__file__).parents[1]
 
+# What would change rows behind a test's back; tests of the services turn them on.
+os.environ["PREFECT_GRAPHQL_SERVICES"] = "false"
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 

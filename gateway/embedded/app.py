@@ -11,6 +11,7 @@ from gateway.embedded import (
     block_document_writes,
     block_schema_writes,
     block_type_writes,
+    concurrency_leases,
     concurrency_limits,
     conformity,
     deployment_runs,
@@ -20,13 +21,17 @@ from gateway.embedded import (
     flow_run_reads,
     flow_run_writes,
     flow_writes,
+    foreman,
     global_concurrency_limits,
     handed_out,
     log_writes,
     named_reads,
     observed_states,
+    overdue,
     reads,
     saved_search_writes,
+    schedule_writes,
+    scheduler,
     server_reads,
     server_settings,
     slots,
@@ -39,11 +44,13 @@ from gateway.embedded import (
     workers,
 )
 from gateway.embedded.automations import routes as automations
+from gateway.embedded.automations.engine import Engine
 from gateway.embedded.database import open_database
 from gateway.embedded.events import routes as events
 from gateway.embedded.events import sockets
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
+from gateway.embedded.services import working
 from gateway.embedded.tables import METADATA
 from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
@@ -64,6 +71,7 @@ WRITES = (
     handed_out,
     slots,
     workers,
+    schedule_writes,
     artifact_writes,
     block_type_writes,
     block_schema_writes,
@@ -80,25 +88,32 @@ WRITES = (
     sockets,
     automations,
 )
+SERVICES = (*scheduler.SERVICES, *overdue.SERVICES, *foreman.SERVICES, *concurrency_leases.SERVICES)
+"""What works in the background."""
 RUNS = frozenset({"flow_runs", "task_runs"})
 PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})
 STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
 
 
-def create_app(database_url: str | None = None) -> FastAPI:
+def create_app(database_url: str | None = None, *, services: bool | None = None) -> FastAPI:
     """Make a server that speaks the REST API of Prefect 3.9 (https://docs.prefect.io/v3/api-ref/rest-api).
 
     Its lifespan opens the database at the URL (`PREFECT_GRAPHQL_DATABASE_URL` where none is given), makes missing tables
-    and closes it at the end; a DatabaseError says why it can't be opened.
+    and closes it at the end; a DatabaseError says why it can't be opened. Meanwhile `services` do what nobody asks for,
+    unless they are turned off (`PREFECT_GRAPHQL_SERVICES` where nothing is given).
     """
-    url = database_url or Settings().database_url
+    settings = Settings()
+    url = database_url or settings.database_url
+    at_work = settings.services if services is None else services
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = await open_database(url, METADATA)
         await block_type_writes.install_once(app.state.database)
         try:
-            yield
+            own = (*SERVICES, *Engine(app).services) if at_work else ()
+            async with working(app.state.database, own):
+                yield
         finally:
             await app.state.database.close()
 

@@ -85,7 +85,7 @@ def _taken(connection: Connection, pool: Row) -> dict[str, int]:
         .where(member(RUNS.c.state_type, POOL_SLOTS), RUNS.c.work_queue_id.in_(ours))
         .group_by(RUNS.c.work_queue_id)
     )
-    return dict(connection.execute(counted).tuples().all())
+    return dict(connection.execute(counted).all())
 
 
 def _free(limited: Row, taken: int, most: int) -> int:
@@ -109,8 +109,12 @@ def _by_priority(
 
 def _due(before: datetime | None, after: datetime | None = None) -> list[ColumnElement[bool]]:
     start = RUNS.c.next_scheduled_start_time
-    early, late = before and start <= before, after and start >= after
-    return [bound for bound in (early, late) if bound is not None]
+    bounds = []
+    if before is not None:
+        bounds.append(start <= before)
+    if after is not None:
+        bounds.append(start >= after)
+    return bounds
 
 
 def _scheduled(*conditions: ColumnElement[bool]) -> Any:

@@ -76,14 +76,23 @@ def replace_schedules(connection: Connection, deployment_id: str, schedules: Seq
     add_schedules(connection, deployment_id, schedules)
 
 
-def add_schedules(connection: Connection, deployment_id: str, schedules: Sequence[Given]) -> None:
-    """Give a deployment more schedules; those that do not say when are left out."""
+def add_schedules(
+    connection: Connection, deployment_id: str, schedules: Sequence[Given], *, limited: bool = False
+) -> list[str]:
+    """Give a deployment more schedules, and return their ids; those that do not say when are left out.
+
+    Their `max_scheduled_runs` are kept if they are `limited`: Prefect forgets it where a whole deployment is written.
+    """
+    added = []
     for given in schedules:
         if given.schedule is None:
             continue
         row = stored.new_row(TABLE, deployment_id=deployment_id, schedule=complete(given.schedule), slug=given.slug)
         row |= {"active": given.active is not False, "parameters": given.parameters or {}}
+        row["max_scheduled_runs"] = given.max_scheduled_runs if limited else None
         stored.add(connection, TABLE, row)
+        added.append(row["id"])
+    return added
 
 
 def change_schedule(connection: Connection, id_: str, given: DeploymentScheduleUpdate) -> None:
