@@ -4,11 +4,13 @@ import uuid
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Table, delete, exists, insert, select, update
 
 from gateway.embedded.concurrency import LIMITS, give_back, read_limits
+from gateway.embedded.database import Database
 from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
+from gateway.embedded.services import Service
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import METADATA
 from gateway.embedded.types import STRING, Timestamp
@@ -32,8 +34,11 @@ LEASED = Table(
     ),
 )
 
-RECLAIMED = 100
+AT_ONCE = 100
 """Leases that one transaction ends."""
+
+EVERY = 15.0
+"""Seconds between two looks at leases whose moment has passed, as by default in Prefect."""
 
 
 class Holder(NamedTuple):
@@ -104,20 +109,32 @@ def holders(connection: Connection, limit_ids: list[str]) -> dict[str, list[str]
 
 
 def forget(connection: Connection, limit_id: str) -> None:
-    """Delete the leases of a limit, without giving their slots back."""
-    held = select(LEASED.c.lease_id).where(LEASED.c.limit_id == limit_id)
-    connection.execute(delete(LEASES).where(LEASES.c.id.in_(held)))
-
-
-def expired(connection: Connection, *, lock: bool = False) -> list[str]:
-    """Return leases whose moment has passed; to end them, those that nobody else is about to end or to renew."""
-    passed = select(LEASES.c.id).where(LEASES.c.expires < now()).order_by(LEASES.c.expires).limit(RECLAIMED)
-    return list(connection.scalars(passed.with_for_update(skip_locked=True) if lock else passed))
+    """Let leases hold no slots of a limit, without giving these back; what they hold of others stays."""
+    of_limit, of_others = LEASED.alias(), LEASED.alias()
+    others = exists().where(of_others.c.lease_id == LEASES.c.id, of_others.c.limit_id != limit_id)
+    held = select(of_limit.c.lease_id).where(of_limit.c.limit_id == limit_id)
+    connection.execute(delete(LEASES).where(LEASES.c.id.in_(held), ~others))
+    connection.execute(delete(LEASED).where(LEASED.c.limit_id == limit_id))
 
 
 def reclaim(connection: Connection) -> int:
-    """Give back the slots of leases whose moment has passed; return how many there were."""
-    ids = expired(connection, lock=True)
+    """Give back the slots of leases whose moment has passed, but for those that somebody is ending or renewing.
+
+    Return how many there were, of `AT_ONCE` at most.
+    """
+    passed = select(LEASES.c.id).where(LEASES.c.expires < now()).order_by(LEASES.c.expires).limit(AT_ONCE)
+    ids = list(connection.scalars(passed.with_for_update(skip_locked=True)))
     for id_ in ids:
         end(connection, id_, told=True)
     return len(ids)
+
+
+async def reclaim_all(database: Database) -> None:
+    """Give back the slots of all leases whose moment has passed."""
+    passed = select(LEASES.c.id).where(LEASES.c.expires < now()).limit(1)
+    if await database.read(lambda connection: connection.scalar(passed)):
+        while await database.write(reclaim) == AT_ONCE:
+            pass
+
+
+SERVICES = (Service("expired leases", EVERY, reclaim_all),)
