@@ -6,14 +6,19 @@ from typing import Annotated
 
 import strawberry
 from pydantic import BaseModel, Field
+from strawberry import UNSET
 
 from resolvers.actions import Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many, listed
+from resolvers.fields import belongs_to, has_many, involved_in, listed, told
 from schema.automations import OF_DEPLOYMENT
 from schema.deployment_runs import RUNS
-from schema.flow_runs import FLOW_RUNS, CreatedBy
+from schema.deployment_schedules import ACTIONS as SCHEDULES
+from schema.deployment_schedules import READS
+from schema.events import EVENTS
+from schema.flow_runs import FLOW_RUNS, CreatedBy, FlowRun
 from schema.global_concurrency_limits import GlobalConcurrencyLimit
+from schema.handed_out import LIMIT, SCHEDULED_BEFORE, flow_runs
 from schema.operators import (
     AnyIdExceptFilter,
     AnyStringFilter,
@@ -130,6 +135,12 @@ class Deployment(Dated):
         key="infrastructure_document_id",
         description="The block of its infrastructure.",
     )
+    events = involved_in(
+        EVENTS,
+        leaf="any_resource",
+        prefix="prefect.deployment.",
+        description="What happened to it and what involved it, its runs' states for example; one call a row.",
+    )
     flow_runs = has_many(FLOW_RUNS, key="deployment_id", group="deployments", description="Its runs.")
     automations = listed(
         OF_DEPLOYMENT,
@@ -221,6 +232,33 @@ ACTIONS = {
     "resume_deployment": Action(
         "POST", "/{id}/resume_deployment", changed, Deployment | None, "Resume a deployment's schedules."
     ),
+    "schedule_deployment": Action(
+        "POST",
+        "/{id}/schedule",
+        changed,
+        Deployment | None,
+        "Make the runs of a deployment's schedules for a while, those that are not there yet.",
+        {
+            "start_time": (told(datetime | None, "From when on; now by default."), UNSET, "start_time"),
+            "end_time": (told(datetime | None, "Until when at most; 100 days later by default."), UNSET, "end_time"),
+            "min_time": (told(float | None, "For how many seconds at least; an hour by default."), UNSET, "min_time"),
+            "min_runs": (told(int | None, "How many runs at least; 3 by default."), UNSET, "min_runs"),
+            "max_runs": (told(int | None, "How many runs at most; 100 by default."), UNSET, "max_runs"),
+        },
+    ),
+    "get_scheduled_flow_runs_of_deployments": Action(
+        "POST",
+        "/get_scheduled_flow_runs",
+        flow_runs,
+        list[FlowRun | None] | None,
+        "Ask for runs of deployments that are scheduled, as a runner does: they are marked as polled.",
+        {
+            "deployment_ids": (told(list[Id], "The deployments."), ..., "deployment_ids"),
+            "scheduled_before": SCHEDULED_BEFORE,
+            "limit": LIMIT,
+        },
+    ),
+    **SCHEDULES,
     **RUNS,
 }
 DEPLOYMENTS = Collection(
@@ -231,5 +269,6 @@ DEPLOYMENTS = Collection(
     DeploymentSort.NAME_ASC,
     filters="schema.filters.DeploymentFilters",
     actions=ACTIONS,
+    reads=READS,
     named="/deployments/name/{flow_name}/{name}",
 )

@@ -16,8 +16,10 @@ from resolvers.readings import Reading
 from resolvers.rows import objects
 from schema.scalars import Id, Value
 from schema.states import StateType
+from schema.task_workers import READS as TASK_WORKERS
 from schema.types import Detached, Input, Part, absent
 from schema.ui import READS as UI
+from schema.work_queues import WorkQueue
 
 
 @strawberry.enum(description="The order of observed states.")
@@ -76,6 +78,15 @@ async def yes(_done: Done) -> bool:
 
 READS = {
     **UI,
+    **TASK_WORKERS,
+    "deployment_work_queue_check": Reading(
+        "GET",
+        "/deployments/{id}/work_queue_check",
+        list[WorkQueue | None] | None,
+        "The work queues whose filters let them hand out a deployment's runs.",
+        WorkQueue,
+        many=True,
+    ),
     "block_capabilities": Reading(
         "GET", "/block_capabilities/", list[str] | None, "What the blocks of some schema can do, such as `read-path`."
     ),
