@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, select
 
 from gateway.embedded.bodies import page_limit
+from gateway.embedded.creator import Creator
 from gateway.embedded.deployments import load_deployment, mark_ready, pool_of
 from gateway.embedded.expressions import member
 from gateway.embedded.flow_run_writes import add_flow_run, deployment_labels
@@ -55,9 +56,16 @@ def _load(connection: Connection, id_: UUID) -> Row:
 
 
 @router.post("/{id:uuid}/create_flow_run", response_model=FlowRun, status_code=201, responses=MISSING)
-async def create_flow_run(request: Request, id: UUID, flow_run: DeploymentFlowRunCreate) -> Response:  # noqa: A002 (the parameter's name in the API)
+async def create_flow_run(
+    request: Request,
+    id: UUID,  # noqa: A002 (the parameter's name in the API)
+    flow_run: DeploymentFlowRunCreate,
+    creator: Creator,
+) -> Response:
     """Make a run of a deployment, scheduled for now unless it says otherwise."""
-    return await answer(request, lambda connection: _create(connection, _load(connection, id), flow_run))
+    return await answer(
+        request, lambda connection: _create(connection, _load(connection, id), flow_run, creator=creator)
+    )
 
 
 @router.post("/{id:uuid}/create_flow_run/bulk", response_model=BulkCreated, responses=MISSING)
@@ -87,6 +95,7 @@ def _create(
     deployment: Row,
     flow_run: DeploymentFlowRunCreate,
     refusal: str = "Error creating flow run",
+    creator: Row | None = None,
 ) -> tuple[int, Row | None]:
     parameters = {**deployment["parameters"], **(flow_run.parameters or {})}
     enforced = flow_run.enforce_parameter_schema
@@ -103,6 +112,7 @@ def _create(
         "flow_id": deployment["flow_id"],
         "deployment_id": deployment["id"],
         "deployment_version": deployment["version"],
+        "created_by": creator,
         "parameters": parameters,
         "tags": list(dict.fromkeys([*deployment["tags"], *(flow_run.tags or ())])),
         "labels": deployment_labels(deployment, flow_run.labels),
