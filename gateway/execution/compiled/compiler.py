@@ -190,7 +190,8 @@ class Compiler:
         if isinstance(relation, BelongsTo):
             self._need(shape, relation.key)
             collection = relation.collection
-            self._rows(collection.row).need(relation.by)
+            if collection.bulk:  # many in one answer are told apart by it
+                self._rows(collection.row).need(relation.by)
             self._source.step(self._depth, f"{key}: /{collection.name} by {relation.by}, all keys in one read")
             selection = self._selection(collection.row, self._object(collection.row), details)
             return Parent(key, [each.node for each in details], relation, selection)
