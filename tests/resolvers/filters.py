@@ -10,7 +10,14 @@ from pydantic import BaseModel
 from strawberry.utils.str_converters import to_camel_case
 
 from schema import COLLECTIONS
-from schema.filters import DeploymentFilters, FlowFilters, FlowRunFilters, TaskRunFilters
+from schema.filters import (
+    ArtifactCollectionFilters,
+    ArtifactFilters,
+    DeploymentFilters,
+    FlowFilters,
+    FlowRunFilters,
+    TaskRunFilters,
+)
 from tests.resolvers.world import NAMES, START, STATES, TAGS, UNKNOWN, WORDS, Row, World
 
 COMPOSITE: dict[str, type[BaseModel]] = {
@@ -18,6 +25,8 @@ COMPOSITE: dict[str, type[BaseModel]] = {
     "flow_runs": FlowRunFilters,
     "task_runs": TaskRunFilters,
     "deployments": DeploymentFilters,
+    "artifacts": ArtifactFilters,
+    "artifact_collections": ArtifactCollectionFilters,
 }
 OWN = {collection.name: collection.filter for collection in COLLECTIONS}
 PARTS = ["a", "bet", "%", "_", "LPH", "nothing"]
@@ -27,6 +36,7 @@ IDS = {
     "parent_task_run_id": "task_runs",
     "flow_run_id": "flow_runs",
     "task_run_id": "task_runs",
+    "latest_id": "artifacts",
     "created_by": "deployments",
 }
 STRINGS = {
@@ -34,7 +44,8 @@ STRINGS = {
     "flow_version": ["1", "2", "3"],
     "idempotency_key": ["none"],
     "work_queue_name": ["fast", "slow", "default"],
-    "type": ["process", "docker"],
+    "type": ["process", "docker", "markdown", "table"],
+    "key": ["key-1", "key-2", "key-3", "key-200"],
     "created_by": ["DEPLOYMENT", "AUTOMATION"],
     "state": ["Scheduled", "Pending", "Running", "Completed", "Failed", "Late"],
 }

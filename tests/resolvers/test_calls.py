@@ -10,6 +10,8 @@ import pytest
 
 from gateway.upstream import Transport
 from gateway.upstream.transport import Reply
+from resolvers.collection import Collection
+from schema import COLLECTIONS
 from tests.resolvers.conftest import Place
 from tests.resolvers.world import UNKNOWN, Row, grouped
 
@@ -41,6 +43,14 @@ def shown(place: Place, call: Row) -> str:
 
     body = "" if call["body"] is None else f" {orjson.dumps(named(call['body'])).decode()}"
     return f"{call['method']} {path}{body}"
+
+
+def by_id(collection: Collection, kind: str) -> str:
+    """Write the call that reads a row of a collection by the id of something of a kind."""
+    if not collection.bulk:
+        return f"GET {collection.path}/{kind}"
+    own = {collection.own: {**collection.hidden, "id": {"any_": f"1 {kind}"}}}
+    return f"POST {collection.path}/filter {orjson.dumps(own).decode()}"
 
 
 FLOWS = 'POST /flows/filter {"sort":"NAME_ASC","limit":4}'
@@ -206,15 +216,34 @@ CALLS: dict[str, list[str]] = {
         'POST /flows/filter {"flows":{"id":{"any_":"3 flows"}}}',
         'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flows"}}}',
     ],
-    "{ node(id: $flow) { id } }": [
-        'POST /flows/filter {"flows":{"id":{"any_":"1 flows"}}}',
-        'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"1 flows"}}}',
-        'POST /task_runs/filter {"task_runs":{"id":{"any_":"1 flows"}}}',
-        "GET /flow_run_states/flows",
-        "GET /task_run_states/flows",
-        'POST /deployments/filter {"deployments":{"id":{"any_":"1 flows"}}}',
-        'POST /work_pools/filter {"work_pools":{"id":{"any_":"1 flows"}}}',
-        'POST /work_queues/filter {"work_queues":{"id":{"any_":"1 flows"}}}',
+    "{ node(id: $flow) { id } }": [by_id(collection, "flows") for collection in COLLECTIONS if collection.item],
+    # Artifacts of a level are one call, as are those that the latest of their keys name.
+    "{ flowRuns(filter: {flowRuns: {id: {any: $runs}}}, first: 3) { nodes { artifacts { nodes { flowRun { id } } } latestArtifacts(first: 1) { nodes { id } } } } }": [
+        'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":4}',
+        'POST /artifacts/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":200}',
+        'POST /artifacts/latest/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":200}',
+    ],
+    "{ artifactCollections(first: 3, sort: KEY_ASC) { nodes { latest { key } } totalCount } artifactCollectionCount }": [
+        'POST /artifacts/latest/filter {"sort":"KEY_ASC","limit":4}',
+        'POST /artifacts/filter {"artifacts":{"id":{"any_":"3 artifacts"}}}',
+        "POST /artifacts/latest/count {}",
+    ],
+    '{ latestArtifact(key: "none") { id } variable(name: "v_1") { name } }': [
+        "GET /artifacts/none/latest",
+        "GET /variables/name/v_1",
+    ],
+    # Inputs and graphs are a call for each run; inputs are read without an offset, which REST does not know.
+    "{ flowRuns(filter: {flowRuns: {id: {any: $runs}}}, first: 3) { nodes { inputs(first: 2, offset: 1) { nodes { key } } graph { nodes { id } } } } }": [
+        'POST /flow_runs/filter {"flow_runs":{"id":{"any_":"3 flow_runs"}},"sort":"ID_DESC","limit":4}',
+        *['POST /flow_runs/flow_runs/input/filter {"prefix":"","limit":4}'] * 3,
+        *["GET /flow_runs/flow_runs/graph-v2"] * 3,
+    ],
+    '{ flowRunInputs(flowRunId: $run, prefix: "a", excludeKeys: ["ab"], first: 2) { nodes { key } } flowRunGraph(id: $run) { rootNodeIds } }': [
+        'POST /flow_runs/flow_runs/input/filter {"exclude_keys":["ab"],"prefix":"a","limit":3}',
+        "GET /flow_runs/flow_runs/graph-v2",
+    ],
+    "{ flowRunLateness(filter: {flowRuns: {state: {type: {any: [COMPLETED]}}}}) }": [
+        'POST /flow_runs/lateness {"flow_runs":{"state":{"type":{"any_":["COMPLETED"]}}}}'
     ],
     '{ flow(name: "nobody") { id } }': ["GET /flows/name/nobody"],
 }
@@ -241,6 +270,7 @@ def named_ids(place: Place) -> dict[str, str]:
         "many": [row["id"] for row in rows["task_runs"]][:250],
         "busy": list(dict.fromkeys(row["flow_run_id"] for row in rows["task_runs"] if row["flow_run_id"] in crowd))[:2],
         "small": runs[0][0],
+        "run": next(iter(quiet.values()))["id"],
         "flow": runs[-1][0],
     }
     return {name: orjson.dumps(ids).decode() for name, ids in chosen.items()}

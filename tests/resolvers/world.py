@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+import schema
 from tests.services import patiently
 
 Row = dict[str, Any]
@@ -21,7 +22,11 @@ WORDS = ["error", "Error", "connection timeout", "debug", "100%"]
 
 CROWD = 230
 """Runs of the first flow: more than one page of the API."""
-COLLECTIONS = ("flows", "flow_runs", "task_runs", "deployments", "work_pools", "work_queues")
+COLLECTIONS = (
+    *("flows", "flow_runs", "task_runs", "deployments", "work_pools", "work_queues"),
+    *("logs", "artifacts", "artifact_collections", "variables"),
+)
+PATHS = {collection.name: collection.path for collection in schema.COLLECTIONS}
 
 
 class Plain:
@@ -50,7 +55,7 @@ class Plain:
         """Return all rows that a body selects, in the order of its sort."""
         rows: list[Row] = []
         while True:
-            page = await self.post(f"/{collection}/filter", {**body, "limit": 200, "offset": len(rows)})
+            page = await self.post(f"{PATHS[collection]}/filter", {**body, "limit": 200, "offset": len(rows)})
             rows += page
             if len(page) < 200:
                 return rows
@@ -95,7 +100,13 @@ async def fill(rest: Plain, seed: int) -> World:
         f"/deployments/{deployments[-1]['id']}"
     )  # its runs outlive it, but those that were scheduled
     await rest.post("/logs/", list(_logs(rng, runs, task_runs)))
-    return World({name: await rest.every(name, {}) for name in (*COLLECTIONS, "logs")})
+    for body in _artifacts(rng, runs, task_runs):
+        await rest.post("/artifacts/", body)
+    for number in range(12):
+        await rest.post(
+            "/variables/", {"name": f"v_{number}", "value": rng.choice([1, "x", {}, None]), "tags": _tags(rng)}
+        )
+    return World({name: await rest.every(name, {}) for name in COLLECTIONS})
 
 
 async def _go_on(rest: Plain, rng: random.Random, runs: list[Row], task_runs: list[Row]) -> None:
@@ -176,6 +187,20 @@ def _logs(rng: random.Random, runs: list[Row], task_runs: list[Row]) -> Iterator
             "message": " ".join(rng.sample(WORDS, 2)),
             "timestamp": (START + timedelta(minutes=rng.randrange(12))).isoformat(),
             "flow_run_id": run["id"],
+            "task_run_id": task_run and task_run["id"],
+        }
+
+
+def _artifacts(rng: random.Random, runs: list[Row], task_runs: list[Row]) -> Iterator[Row]:
+    """Most of one run, more than one page of the API; keys are used again or for the first time."""
+    for number in range(CROWD + 40):
+        task_run = rng.choice([None, *task_runs[:30]])
+        run = runs[0] if number < CROWD else rng.choice(runs[1:20])
+        yield {
+            "key": rng.choice([None, f"key-{number}", f"key-{rng.randrange(60)}"]),
+            "type": rng.choice(["markdown", "table", None]),
+            "data": number,
+            "flow_run_id": task_run["flow_run_id"] if task_run and number >= CROWD else run["id"],
             "task_run_id": task_run and task_run["id"],
         }
 
