@@ -55,6 +55,8 @@ class Collection:
     """What every `/filter` body says, unless an option says it."""
     hidden: Row = field(default_factory=dict)
     """What the own filter must say for a read by key to find the rows that a filter hides by default."""
+    tokens: bool = False
+    """Whether its pages follow each other by tokens that the upstream hands out; its order is a key of its own filter."""
     stored: bool = True
     """Whether the embedded server keeps its rows in a table of their own."""
     bulk: bool = True

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 import strawberry
 from strawberry.federation.schema_directives import Shareable
 
-from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
 from resolvers.shared import shared
 from resolvers.sources import Pages
@@ -51,9 +50,9 @@ class Read:
         """Tell whether rows follow, where the rows themselves do not."""
         return bool(await self.pages.more().read(self.parent))
 
-    def cursor(self, index: int) -> str:
+    def cursor(self, found: Slice, index: int) -> str:
         """Return the cursor of the row at an index of this window."""
-        return encode_cursor(self.pages.offset + index + 1, self.pages.digest)
+        return self.pages.cursor(found, index)
 
 
 @strawberry.type(description="Where a page stands among all rows.", directives=[Shareable()])
@@ -71,17 +70,17 @@ class PageInfo:
 
     @described("Cursor of the first row of this page.")
     def start_cursor(self) -> str | None:
-        return self.read.cursor(0) if self.found.rows else None
+        return self.read.cursor(self.found, 0) if self.found.rows else None
 
     @described("Cursor of the last row of this page: the `after` of the next.")
     def end_cursor(self) -> str | None:
-        return self.read.cursor(len(self.found.rows) - 1) if self.found.rows else None
+        return self.read.cursor(self.found, len(self.found.rows) - 1) if self.found.rows else None
 
 
 @strawberry.type(description="A row in a page.")
 class Edge(Generic[T]):
     node: T | None = strawberry.field(description="The row; null where the upstream's is unusable.")
-    cursor: str = strawberry.field(description="The row's place in this filter and sort: an offset, for `after`.")
+    cursor: str = strawberry.field(description="The row's place in this filter and sort, for `after`.")
 
 
 @strawberry.type(description="A page of rows.")
@@ -94,8 +93,8 @@ class Connection(Generic[T]):
 
     @described("The rows with their cursors.")
     async def edges(self) -> list[Edge[T]]:
-        rows: list[Any] = (await self.read.slice()).rows
-        return [Edge(node=row, cursor=self.read.cursor(index)) for index, row in enumerate(rows)]
+        found = await self.read.slice()
+        return [Edge(node=row, cursor=self.read.cursor(found, index)) for index, row in enumerate(found.rows)]
 
     @described("Where this page stands among all rows.")
     async def page_info(self) -> PageInfo:

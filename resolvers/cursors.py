@@ -18,26 +18,27 @@ def digest_of(*parts: object) -> str:
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
 
-def encode_cursor(offset: int, digest: str) -> str:
-    """Write a cursor: an offset and what it is good for."""
-    return base64.urlsafe_b64encode(f"{offset}:{digest}".encode()).decode()
+def encode_cursor(offset: int, digest: str, place: str = "") -> str:
+    """Write a cursor: an offset, what it is good for, and the place that the upstream knows it by, where it has its own."""
+    parts = (str(offset), digest, place) if place else (str(offset), digest)
+    return base64.urlsafe_b64encode(":".join(parts).encode()).decode()
 
 
-def decode_cursor(cursor: str, digest: str) -> int:
-    """Read a cursor's offset, or raise BadUserInput."""
+def decode_cursor(cursor: str, digest: str) -> tuple[int, str]:
+    """Read a cursor's offset and place, or raise BadUserInput."""
     try:
-        offset, made_for = base64.urlsafe_b64decode(cursor.encode()).decode().split(":")
-        place = int(offset)
+        text, made_for, *known_by = base64.urlsafe_b64decode(cursor.encode()).decode().split(":", 2)
+        offset = int(text)
     except (ValueError, binascii.Error):
         msg = "`after` is not a cursor of this API: use an `endCursor` or a `cursor` of an edge."
         raise BadUserInput(msg) from None
     if made_for != digest:
         msg = "`after` is a cursor of another query: it goes with the field, filter and sort that it was made for."
         raise BadUserInput(msg)
-    if not 0 <= place < MOST_ROWS:
+    if not 0 <= offset < MOST_ROWS:
         msg = "`after` is not a cursor of this API."
         raise BadUserInput(msg)
-    return place
+    return offset, "".join(known_by)
 
 
 def start_of(after: str | None, offset: int | None, digest: str) -> int:
@@ -46,7 +47,7 @@ def start_of(after: str | None, offset: int | None, digest: str) -> int:
         msg = "`after` and `offset` can't be used together: both say where the page starts."
         raise BadUserInput(msg)
     if after is not None:
-        return decode_cursor(after, digest)
+        return decode_cursor(after, digest)[0]
     if offset is not None and offset < 0:
         msg = f"`offset` is {offset}: it can't be negative."
         raise BadUserInput(msg)

@@ -4,28 +4,25 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 
 from resolvers.batches import by as loaded
-from resolvers.batches import keys_of, remember, totals
+from resolvers.batches import keys_of
 from resolvers.collection import Collection, Row, lazy
 from resolvers.connection import Connection, Read
-from resolvers.context import Context, context_of
+from resolvers.context import context_of
 from resolvers.cursors import DEFAULT_FIRST
-from resolvers.errors import BadUserInput, NotFound
-from resolvers.ids import id_argument, is_id
-from resolvers.names import graphql_name
+from resolvers.ids import is_id
 from resolvers.nodes import Found
-from resolvers.reading import ROOT, fill, parameters, query
+from resolvers.reading import parameters
 from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
 from resolvers.roots import Root
 from resolvers.rows import needed, unusable
 from resolvers.selection import types
-from resolvers.sources import Children, Lists, Named, Source, Whole, canonical_json, list_key, reads
+from resolvers.sources import Children, Lists, Named, Source, Tokens, Whole, list_key, reads
 
 Resolver = Callable[..., Awaitable[Any]]
 Arguments = Mapping[str, tuple[Any, Any]]
@@ -42,6 +39,20 @@ PAGE: Arguments = {
     "after": (told(str | None, "The cursor after which the page starts; not together with `offset`."), UNSET),
     "offset": (told(int | None, "How many rows to skip; not together with `after`."), UNSET),
 }
+
+
+TOKEN_PAGE: Arguments = {
+    "first": PAGE["first"],
+    "after": (
+        told(
+            str | None,
+            "The cursor after which the page starts: an `endCursor` goes on with the rows that there were, "
+            "others within the first page count from its start, which new rows move.",
+        ),
+        UNSET,
+    ),
+}
+"""Of rows whose pages follow each other by the upstream's tokens: there is no offset."""
 
 
 def typed(resolve: Resolver, arguments: Arguments) -> Resolver:
@@ -75,7 +86,8 @@ def window_arguments(collection: Collection) -> Arguments:
     sort: Arguments = (
         {"sort": (told(collection.sort | None, "The order."), collection.default_sort)} if collection.sort else {}
     )
-    return {**filter_arguments(collection), **option_arguments(collection.options), **sort, **PAGE}
+    page = TOKEN_PAGE if collection.tokens else PAGE
+    return {**filter_arguments(collection), **option_arguments(collection.options), **sort, **page}
 
 
 def path_arguments(path: str) -> Arguments:
@@ -89,85 +101,6 @@ def path_arguments(path: str) -> Arguments:
 def connection(row: Any) -> Any:
     """Return the type of a connection of rows."""
     return Connection[row] | None
-
-
-def item(collection: Collection) -> Any:
-    """Make the root field of one row, by its id or by the names that REST reads it by; null where there is none."""
-    names = parameters(collection.named or "")
-    arguments: Arguments = {
-        "id": (told(strawberry.ID | None, "The row's id."), UNSET),
-        **{name: (told(str | None, "The row's name, or that of what it belongs to."), UNSET) for name in names},
-    }
-    if not names:
-        arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
-    return root(
-        Root(partial(_asked_item, collection), partial(_item, collection)),
-        collection.row | None,
-        {**arguments, **option_arguments(collection.options)},
-        f"One row of {collection.path}; null where there is none.",
-    )
-
-
-def _asked_item(collection: Collection, arguments: Row) -> tuple[str | list[str], Row]:
-    options = {name: value for name in collection.options if (value := arguments.get(name))}
-    return _key_or_names(parameters(collection.named or ""), arguments), options
-
-
-def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
-    """Return the id, or the names, that a row is asked by."""
-    key = arguments.get("id")
-    by_name = [value for name in names if (value := arguments.get(name)) is not None]
-    if (key is None) == (not by_name) or len(by_name) not in (0, len(names)):
-        raise BadUserInput(
-            f"Give either `id` or {' and '.join(f'`{graphql_name(name)}`' for name in names)}."
-            if names
-            else "Give `id`."
-        )
-    return by_name if key is None else id_argument("id", key)
-
-
-async def _item(collection: Collection, context: Context, asked: tuple[str | list[str], Row], _types: set[str]) -> Any:
-    key, options = asked
-    if isinstance(key, str):
-        return await loaded(context.loaders, collection, options=canonical_json(options)).read(key)
-    try:
-        row = await context.rows.read_one(collection.row, "GET", fill(collection.named or "", *key) + query(options))
-    except NotFound:
-        return None
-    if not options:
-        remember(context.loaders, collection, [row])
-    return row
-
-
-def rows(collection: Collection) -> Any:
-    """Make the root field of a collection's rows, a connection."""
-    arguments = {**path_arguments(collection.within or ""), **window_arguments(collection)}
-    return root_connection(Whole(collection), arguments, f"Rows of {collection.within or collection.path}.")
-
-
-def count_of(collection: Collection) -> Any:
-    """Make the root field that counts a collection's rows."""
-    return root(
-        Root(lambda given: canonical_json(collection.body(given)), partial(_count, collection)),
-        int | None,
-        filter_arguments(collection),
-        f"How many rows of {collection.path} there are.",
-    )
-
-
-async def _count(collection: Collection, context: Context, groups: str, _types: set[str]) -> int | None:
-    counted: int | None = await context.loaders.of(totals, collection, groups, context.max_first).read(ROOT)
-    return counted
-
-
-def listing(collection: Collection) -> Any:
-    """Make the root field of a collection that REST gives as one list, by the id of what the rows belong to."""
-    (name,) = parameters(collection.listed or "")
-    return root_connection(
-        Lists(Listed(collection)),
-        {name: (told(strawberry.ID, "What the rows belong to."), ...), **PAGE},
-        f"Rows of {collection.path}, in order of time.",
-    )
 
 
 def root(root: Root, kind: Any, arguments: Arguments, description: str, *, name: str | None = None) -> Any:
@@ -275,13 +208,23 @@ def within(collection: Collection, *, by: str, description: str) -> Any:
     return _nested(Whole(collection, by), connection(collection.row), window_arguments(collection), description)
 
 
+def involved_in(collection: Collection, *, leaf: str, prefix: str, description: str) -> Any:
+    """Make the field of the rows that involve a row, by a call for each row, at once; see `Tokens` for the arguments."""
+    source = Tokens(collection, leaf, prefix)
+    return _nested(source, connection(collection.row), window_arguments(collection), description)
+
+
 def refers_to(collection: Collection, *, keys: str, description: str) -> Any:
     """Make the field of the rows that a row names by a list of ids, its `keys`."""
     return _nested(Named(collection, keys), connection(collection.row), PAGE, description)
 
 
 def _nested(
-    source: Children | Lists | Named | Whole, kind: Any, arguments: Arguments, description: str, **declared: Any
+    source: Children | Lists | Named | Tokens | Whole,
+    kind: Any,
+    arguments: Arguments,
+    description: str,
+    **declared: Any,
 ) -> Any:
     async def resolve(root: Row, info: strawberry.Info, **given: Any) -> Any:
         parent = _listed_key(root, source.by) if isinstance(source, Named) else needed(root, source.by)

@@ -39,6 +39,8 @@ class Slice:
     """Whether rows follow; None where only another read can tell."""
     total: int | None = None
     """How many rows there are in all, where the read reached the end."""
+    places: list[str] | None = None
+    """What the upstream knows the place after each row by, where that is not its offset."""
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

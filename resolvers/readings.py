@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from strawberry import UNSET
 
-from resolvers.actions import Body, body_of
+from resolvers.actions import Body, body_of, plain
 from resolvers.collection import Row, named
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -36,6 +36,8 @@ class Reading:
     model: type[BaseModel] | str | None = None
     many: bool = False
     body: Body = field(default_factory=dict)
+    parameters: Arguments = field(default_factory=dict)
+    """The arguments of its path that are neither ids nor names."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Keys that this route has under other names."""
     valid: Callable[[Row], None] = lambda _: None
@@ -47,7 +49,7 @@ class Reading:
         """Return the path and the body of what is asked; raises BadUserInput."""
         self.valid(arguments)
         within = path_arguments(route)
-        path = fill(route, *(path_argument(name, arguments[name]) for name in within))
+        path = fill(route, *(path_argument(name, plain(arguments[name])) for name in within))
         body = body_of(self.body, {name: None if value is UNSET else value for name, value in arguments.items()})
         if isinstance(body, dict):
             body = {self.renamed.get(name, name): value for name, value in body.items()}
@@ -73,6 +75,7 @@ def read_field(reading: Reading, collection_path: str = "") -> Any:
     route = f"{collection_path}{reading.path}"
     arguments: Arguments = {
         **path_arguments(route),
+        **reading.parameters,
         **{name: (annotation, default) for name, (annotation, default, _) in reading.body.items()},
     }
     return root(

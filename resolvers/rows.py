@@ -1,13 +1,29 @@
 """How rows are read and looked into: the one place that knows what a row is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from resolvers.collection import Row, completed
 from resolvers.errors import UpstreamError
 from resolvers.rest import Rest
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of rows, how many there are in all, and the address of the next page."""
+
+    rows: list[Any]
+    total: int | None
+    next_page: str | None
+
+    @property
+    def token(self) -> str:
+        """What the next page is asked by; empty where there is none."""
+        return urlsplit(self.next_page or "").query
 
 
 class Rows(Protocol):
@@ -23,6 +39,11 @@ class Rows(Protocol):
 
     async def read_one(self, model: type[BaseModel], method: str, path: str, body: Row | None = None) -> Any:
         """Read one row."""
+
+    async def read_page(
+        self, model: type[BaseModel], key: str, method: str, path: str, body: Row | None = None
+    ) -> Page:
+        """Read an object that holds rows at a key, beside what else a page says."""
 
     def column(self, rows: Sequence[Any], key: str) -> list[str | None]:
         """Return a key of each row; None where it is no text."""
@@ -43,6 +64,18 @@ class JsonRows:
         """Read one row."""
         (row,) = objects([await self.rest.read(method, path, body)], path, method)
         return completed(model, row)
+
+    async def read_page(
+        self, model: type[BaseModel], key: str, method: str, path: str, body: Row | None = None
+    ) -> Page:
+        """Read an object that holds rows at a key, beside what else a page says."""
+        (page,) = objects([await self.rest.read(method, path, body)], path, method)
+        rows = [completed(model, row) for row in objects(page.get(key), path, method)]
+        total, following = page.get("total"), page.get("next_page")
+        if not isinstance(total, int | None) or isinstance(total, bool) or not isinstance(following, str | None):
+            msg = "The upstream answered something else than a page of rows."
+            raise UpstreamError(msg, status=200, method=method, path=path)
+        return Page(rows, total, following)
 
     def column(self, rows: Sequence[Row], key: str) -> list[str | None]:
         """Return a key of each row; None where it is no text."""

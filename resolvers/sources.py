@@ -21,11 +21,12 @@ from resolvers.batches import (
 )
 from resolvers.collection import Collection, Row
 from resolvers.context import Context
-from resolvers.cursors import digest_of, length_of, start_of
+from resolvers.cursors import decode_cursor, digest_of, encode_cursor, length_of, start_of
 from resolvers.ids import path_argument
 from resolvers.loaders import Loader
-from resolvers.reading import ROOT, Window, parameters
+from resolvers.reading import ROOT, Slice, Window, parameters
 from resolvers.relations import HasMany, Listed
+from resolvers.tokens import Start, token_totals, token_windows
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Pages:
     rows: Callable[[], Loader]
     count: Callable[[], Loader]
     more: Callable[[], Loader]
+
+    def cursor(self, found: Slice, index: int) -> str:
+        """Return the cursor of the row at an index of a slice."""
+        return encode_cursor(self.offset + index + 1, self.digest, found.places[index] if found.places else "")
 
 
 class Source(Protocol):
@@ -204,6 +209,40 @@ class Named:
             count=partial(of, numbers_of_keys, self.collection),
             more=parts,  # never asked: a slice of a list knows
         )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The rows of a collection whose pages the upstream hands out by tokens, at the root or of each row by a call for each.
+
+    A row's are those that fit `{leaf: {"id": [prefix + key]}}`, beside what the client asks for. The place that a cursor
+    leads to stands where a window has its sort, which is in its groups.
+    """
+
+    collection: Collection
+    leaf: str = ""
+    prefix: str = ""
+    by = "id"
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments."""
+        own = self.collection.own
+        groups = self.collection.body(arguments)
+        sort: Any = arguments.get("sort") or self.collection.default_sort
+        body = canonical_json({own: {**groups.get(own, {}), "order": sort.value}})
+        digest = digest_of(self.prefix, self.collection.name, body)
+        after = arguments.get("after")
+        offset, place = decode_cursor(after, digest) if after is not None else (0, "")
+        Start.read(place)  # one that is none is refused before anything is read
+        return Asked(Window(body, place, offset, length_of(arguments.get("first"), most)), digest)
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for the parent ROOT or for parents' keys."""
+        of, window = context.loaders.of, asked.window
+        start = Start.read(window.sort or "")
+        rows = partial(of, token_windows, self.collection, self.leaf, self.prefix, window, start)
+        count = partial(of, token_totals, self.collection, self.leaf, self.prefix, window.groups)
+        return Pages(window.offset, asked.digest, rows=rows, count=count, more=rows)  # more: never asked, a page knows
 
 
 def list_key(ids: Any) -> str | None:

@@ -7,6 +7,7 @@ from schema.block_schemas import BLOCK_SCHEMAS
 from schema.block_types import BLOCK_TYPES
 from schema.concurrency_limits import CONCURRENCY_LIMITS
 from schema.deployments import DEPLOYMENTS
+from schema.events import EVENTS
 from schema.flow_run_inputs import FLOW_RUN_INPUTS
 from schema.flow_runs import FLOW_RUNS
 from schema.flows import FLOWS
@@ -42,4 +43,5 @@ COLLECTIONS = (
     FLOW_RUN_INPUTS,
     AUTOMATIONS,
     WORKERS,
+    EVENTS,
 )

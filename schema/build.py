@@ -14,7 +14,7 @@ from strawberry.tools import create_type
 from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
-from resolvers import fields
+from resolvers import fields, root_fields
 from resolvers.actions import action_field
 from resolvers.context import Context
 from resolvers.ids import id_argument
@@ -65,10 +65,10 @@ def queries() -> dict[str, Any]:
     }
     for collection in COLLECTIONS:
         if collection.item:
-            made[collection.one] = fields.item(collection)
-        made[collection.name] = fields.listing(collection) if collection.listed else fields.rows(collection)
+            made[collection.one] = root_fields.item(collection)
+        made[collection.name] = root_fields.listing(collection) if collection.listed else root_fields.rows(collection)
         if collection.countable:
-            made[f"{collection.one}_count"] = fields.count_of(collection)
+            made[f"{collection.one}_count"] = root_fields.count_of(collection)
         made |= read_fields(collection.reads, collection.path)
     return made
 

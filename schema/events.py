@@ -6,11 +6,15 @@ from typing import Annotated, Any
 
 import strawberry
 from pydantic import AfterValidator, BeforeValidator, Field
+from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from resolvers.actions import Action, Done, given_input
+from resolvers.collection import Collection
+from resolvers.fields import told
+from resolvers.readings import Reading
 from schema.scalars import Id, Object, Objects, OptionalObject
-from schema.types import Input, Part, absent, resource
+from schema.types import Input, Part, absent, choice, resource
 
 MOST_RESOURCES = 100
 """Resources that one event may be related to."""
@@ -39,8 +43,8 @@ class Event(Part):
 
 @strawberry.enum(description="Orders of events by when they happened; events of one moment have no order.")
 class EventOrder(Enum):
-    ASC = strawberry.enum_value("ASC", description="The first to happen first.")
-    DESC = strawberry.enum_value("DESC", description="The last to happen first.")
+    ASC = choice("ASC", "The first to happen first.")
+    DESC = choice("DESC", "The last to happen first.")
 
 
 @strawberry.pydantic.input(description="When events happened.")
@@ -167,19 +171,19 @@ class EventCreate(Input):
 
 @strawberry.enum(description="What events are counted by.")
 class EventCountable(Enum):
-    DAY = strawberry.enum_value("day", description="The day on which they happened.")
-    TIME = strawberry.enum_value("time", description="The interval of time in which they happened.")
-    EVENT = strawberry.enum_value("event", description="Their name.")
-    RESOURCE = strawberry.enum_value("resource", description="The resource that they are about.")
+    DAY = choice("day", "The day on which they happened.")
+    TIME = choice("time", "The interval of time in which they happened.")
+    EVENT = choice("event", "Their name.")
+    RESOURCE = choice("resource", "The resource that they are about.")
 
 
 @strawberry.enum(description="Units of the intervals in which events are counted.")
 class EventTimeUnit(Enum):
-    WEEK = strawberry.enum_value("week", description="Weeks.")
-    DAY = strawberry.enum_value("day", description="Days.")
-    HOUR = strawberry.enum_value("hour", description="Hours.")
-    MINUTE = strawberry.enum_value("minute", description="Minutes.")
-    SECOND = strawberry.enum_value("second", description="Seconds.")
+    WEEK = choice("week", "Weeks.")
+    DAY = choice("day", "Days.")
+    HOUR = choice("hour", "Hours.")
+    MINUTE = choice("minute", "Minutes.")
+    SECOND = choice("second", "Seconds.")
 
 
 class EventQuery(EventFilter):
@@ -205,3 +209,42 @@ async def number(done: Done) -> int:
 ACTIONS = {
     "create_events": Action("POST", "", number, int | None, "Record some events.", given_input(list[EventCreate]))
 }
+READS = {
+    "event_counts": Reading(
+        "POST",
+        "/count-by/{countable}",
+        list[EventCount] | None,
+        "How many events there are by name, resource or time: the most frequent first, intervals in order of time.",
+        EventCount,
+        many=True,
+        parameters={"countable": (told(EventCountable, "What they are counted by."), ...)},
+        body={
+            "filter": (told(EventFilter, "Which events."), ..., "filter"),
+            "time_unit": (
+                told(EventTimeUnit | None, "The unit of intervals of time; DAY by default."),
+                UNSET,
+                "time_unit",
+            ),
+            "time_interval": (
+                told(float | None, "How many units an interval has; 1 by default."),
+                UNSET,
+                "time_interval",
+            ),
+        },
+    )
+}
+EVENTS = Collection(
+    "events",
+    Event,
+    EventFilter,
+    EventOrder,
+    EventOrder.DESC,
+    group="filter",
+    tokens=True,
+    bulk=False,
+    item=False,
+    countable=False,
+    stored=False,
+    actions=ACTIONS,
+    reads=READS,
+)

@@ -10,10 +10,11 @@ from strawberry.scalars import JSON
 
 from resolvers.actions import LIMIT, Action, bulk_delete, changed, create, delete, update
 from resolvers.collection import Collection, lazy
-from resolvers.fields import Later, belongs_to, has_many, listed, told, within
+from resolvers.fields import Later, belongs_to, has_many, involved_in, listed, told, within
 from resolvers.readings import Reading
 from resolvers.relations import Many, Via
 from schema.artifacts import ARTIFACT_COLLECTIONS, ARTIFACTS
+from schema.events import EVENTS
 from schema.flow_run_graph import READS as GRAPHS
 from schema.flow_run_inputs import FLOW_RUN_INPUTS
 from schema.history import history
@@ -169,6 +170,12 @@ class FlowRun(Run):
         key=Via("parent_task_run_id", "schema.task_runs.TaskRun", "flow_run_id"),
         leaf="parent_flow_run_id",
         description="The flow runs that this run called.",
+    )
+    events = involved_in(
+        EVENTS,
+        leaf="any_resource",
+        prefix="prefect.flow-run.",
+        description="What happened to it and what involved it, its task runs' states for example; one call a row.",
     )
     logs = has_many(LOGS, key="flow_run_id", leaf="flow_run_id", description="What it logged, its task runs included.")
     artifacts = has_many(

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from resolvers.actions import create, delete, update
 from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many, listed
+from resolvers.fields import belongs_to, has_many, involved_in, listed
 from schema.artifacts import ARTIFACT_COLLECTIONS, ARTIFACTS
+from schema.events import EVENTS
 from schema.history import history
 from schema.logs import LOGS
 from schema.operators import (
@@ -63,6 +64,12 @@ class TaskRun(Run):
     )
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that it is part of.")
+    events = involved_in(
+        EVENTS,
+        leaf="any_resource",
+        prefix="prefect.task-run.",
+        description="What happened to it and what involved it; one call a row.",
+    )
     logs = has_many(LOGS, key="task_run_id", leaf="task_run_id", description="What it logged.")
     artifacts = has_many(ARTIFACTS, key="task_run_id", group="task_runs", description="What it made to be looked at.")
     latest_artifacts = has_many(

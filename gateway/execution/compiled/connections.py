@@ -8,9 +8,8 @@ from typing import Any, Protocol
 from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
-from resolvers.cursors import encode_cursor
 from resolvers.reading import Slice
-from resolvers.sources import Asked, Children, Lists, Named, Pages, Source, Whole, list_key
+from resolvers.sources import Asked, Children, Lists, Named, Pages, Source, Tokens, Whole, list_key
 
 Made = type[Any]
 """The Struct of an object in the answer."""
@@ -118,8 +117,11 @@ class Edges:
     def _texts(self, part: str, level: Level) -> list[str]:
         if part != "cursor":
             return [part] * len(level.rows)
-        longest = max((len(each.rows) for each in level.slices), default=0)
-        cursors = [cursor(level.pages, index) for index in range(longest)]
+        pages = level.pages
+        longest = max(level.slices, key=lambda each: len(each.rows))
+        if longest.places is not None:
+            return [pages.cursor(each, index) for each in level.slices for index in range(len(each.rows))]
+        cursors = [pages.cursor(longest, index) for index in range(len(longest.rows))]
         return [text for each in level.slices for text in cursors[: len(each.rows)]]
 
     def failures(self, failures: Failures, value: Any, path: Path) -> Iterator[Failure]:
@@ -128,11 +130,6 @@ class Edges:
             for name, (key, part) in zip(edge.__struct_fields__, self.parts, strict=True):
                 if isinstance(part, Selection):
                     yield from part.failures(failures, getattr(edge, name), (*path, index, key))
-
-
-def cursor(pages: Pages, index: int) -> str:
-    """Return the cursor of the row at an index of a window."""
-    return encode_cursor(pages.offset + index + 1, pages.digest)
 
 
 @dataclass
@@ -167,9 +164,9 @@ class PageInfo(Plain):
         if part == "hasPreviousPage":
             return pages.offset > 0
         if part == "startCursor":
-            return cursor(pages, 0) if found.rows else None
+            return pages.cursor(found, 0) if found.rows else None
         if part == "endCursor":
-            return cursor(pages, len(found.rows) - 1) if found.rows else None
+            return pages.cursor(found, len(found.rows) - 1) if found.rows else None
         return part
 
 
@@ -219,7 +216,7 @@ class Nested:
     """A connection of each row of a level."""
 
     key: str
-    source: Children | Lists | Named | Whole
+    source: Children | Lists | Named | Tokens | Whole
     asked: Values
     connection: Connection
 

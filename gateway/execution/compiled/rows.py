@@ -12,6 +12,7 @@ from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.shapes import Decoders, attribute
 from resolvers.loaders import Batch, Keys, in_chunks
 from resolvers.rest import Rest
+from resolvers.rows import Page
 
 
 class Undecoded(Protocol):
@@ -53,6 +54,13 @@ class StructRows:
     async def read_one(self, model: type[BaseModel], method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Read one row."""
         return self._decoded(await self._answers.answer(method, path, body), self._of(model).one)
+
+    async def read_page(
+        self, model: type[BaseModel], key: str, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> Page:
+        """Read an object that holds rows at a key."""
+        page = self._decoded(await self._answers.answer(method, path, body), self._of(model).page(key))
+        return Page(page.rows, page.total, page.next_page)
 
     def _decoded(self, answer: Undecoded, decoder: msgspec.json.Decoder[Any]) -> Any:
         try:

@@ -132,6 +132,17 @@ class Decoders:
         self.struct = struct
         self.one = msgspec.json.Decoder(struct)
         self.many = msgspec.json.Decoder(list[struct])  # type: ignore[valid-type]  # made at run time
+        self._pages: dict[str, msgspec.json.Decoder[Any]] = {}
+
+    def page(self, key: str) -> msgspec.json.Decoder[Any]:
+        """Return what decodes an object that holds rows at a key, beside what else a page says."""
+        if key not in self._pages:
+            rows = list[self.struct]  # type: ignore[name-defined]  # made at run time
+            keys: list[tuple[str, Any, Any]] = [("total", int | None, None), ("next_page", str | None, None)]
+            self._pages[key] = msgspec.json.Decoder(
+                msgspec.defstruct("Page", [("rows", rows), *keys], rename={"rows": key})
+            )
+        return self._pages[key]
 
 
 def fields_by_key(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
