@@ -53,13 +53,13 @@ async def test_the_library_keeps_to_limits(tmp_path: Path) -> None:
     }
 
 
-async def run(url: str, home: Path) -> object:
-    """Run the program; return what it printed."""
+async def run(url: str, home: Path, program: Path = PROGRAM) -> object:
+    """Run a program; return what it printed last, as JSON."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"PREFECT_API_URL": url, "PREFECT_HOME": str(home), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, PROGRAM, env=environment, cwd=home, stdout=pipe, stderr=pipe
+        sys.executable, program, env=environment, cwd=home, stdout=pipe, stderr=pipe
     )
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
