@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete
 
 from gateway.embedded import stored
+from gateway.embedded.events import Change, emit, lifecycle
 from gateway.embedded.moments import now
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import CONCURRENCY_LIMITS
@@ -19,6 +20,9 @@ TAG = "tag:"
 
 OCCUPANCY = 2.0
 """Seconds that a slot is taken to be occupied before anybody told."""
+
+TOLD = ("name", "limit", "active", "slot_decay_per_second")
+"""What others hear of a limit."""
 
 SHORTEST_OCCUPANCY = 0.1
 LONGEST_WAIT = 30
@@ -50,6 +54,11 @@ def add_limit(connection: Connection, **values: Any) -> Row:
     row = stored.new_row(LIMITS, **{**blank, **values})
     stored.add(connection, LIMITS, row)
     return row
+
+
+def tell(connection: Connection, change: Change, limit: Row) -> None:
+    """Let others hear of what became of a limit."""
+    emit(connection, lifecycle("concurrency-limit", change, limit, *TOLD))
 
 
 def remove_limit(connection: Connection, id_: str) -> None:

@@ -9,7 +9,17 @@ from sqlalchemy import ColumnElement, Connection, func
 from gateway.embedded import concurrency_leases as leases
 from gateway.embedded import stored
 from gateway.embedded.bodies import Page, page_limit
-from gateway.embedded.concurrency import LIMITS, LONGEST_WAIT, TAG, add_limit, deadlock, read_limits, remove_limit, take
+from gateway.embedded.concurrency import (
+    LIMITS,
+    LONGEST_WAIT,
+    TAG,
+    add_limit,
+    deadlock,
+    read_limits,
+    remove_limit,
+    take,
+    tell,
+)
 from gateway.embedded.expressions import member
 from gateway.embedded.global_concurrency_limits import LOCKED, Denied, Occupied, occupied
 from gateway.embedded.hot import Router
@@ -57,7 +67,9 @@ async def create_limit(request: Request, limit: ConcurrencyLimitCreate) -> Respo
         if there:
             stored.change(connection, LIMITS, there["id"], {"limit": limit.concurrency_limit})
         row = there or add_limit(connection, name=f"{TAG}{limit.tag}", limit=limit.concurrency_limit)
-        (made,) = _shown(connection, [{**row, "limit": limit.concurrency_limit}])
+        row |= {"limit": limit.concurrency_limit}
+        tell(connection, "updated" if there else "created", row)
+        (made,) = _shown(connection, [row])
         return (200 if there else 201), made
 
     return await answer(request, create)
@@ -123,6 +135,7 @@ async def _delete(request: Request, condition: ColumnElement[bool]) -> None:
         limit = stored.find(connection, LIMITS, condition)
         if limit:
             leases.forget(connection, limit["id"])
+            tell(connection, "deleted", limit)
             remove_limit(connection, limit["id"])
         return limit is not None
 

@@ -11,7 +11,17 @@ from sqlalchemy import ColumnElement, Connection
 from gateway.embedded import concurrency_leases as leases
 from gateway.embedded import stored
 from gateway.embedded.bodies import Page, page_limit
-from gateway.embedded.concurrency import LIMITS, add_limit, deny, give_back, read_limits, remove_limit, take, taken
+from gateway.embedded.concurrency import (
+    LIMITS,
+    add_limit,
+    deny,
+    give_back,
+    read_limits,
+    remove_limit,
+    take,
+    taken,
+    tell,
+)
 from gateway.embedded.expressions import member
 from gateway.embedded.failures import CONFLICT
 from gateway.embedded.hot import Router
@@ -99,6 +109,7 @@ async def create_limit(request: Request, limit: GlobalConcurrencyLimitCreate) ->
 
     def create(connection: Connection) -> tuple[int, Row]:
         row = add_limit(connection, **limit.model_dump(exclude_unset=True))
+        tell(connection, "created", row)
         return 201, {name: row[name] for name in CreatedLimit.model_fields}
 
     return await answer(request, create)
@@ -134,7 +145,10 @@ async def update_limit(request: Request, id_or_name: str, limit: GlobalConcurren
         row = stored.find(connection, LIMITS, _named(id_or_name))
         if row and None in changes.values():
             raise HTTPException(409, CONFLICT)
-        return row is not None and stored.change(connection, LIMITS, row["id"], changes)
+        if row:
+            stored.change(connection, LIMITS, row["id"], changes)
+            tell(connection, "updated", {**row, **changes})
+        return row is not None
 
     await act(request, update, NOT_FOUND)
 
@@ -146,6 +160,7 @@ async def delete_limit(request: Request, id_or_name: str) -> None:
     def delete(connection: Connection) -> bool:
         row = stored.find(connection, LIMITS, _named(id_or_name))
         if row:
+            tell(connection, "deleted", row)
             remove_limit(connection, row["id"])
         return row is not None
 

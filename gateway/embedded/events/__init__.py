@@ -2,6 +2,18 @@
 
 from gateway.embedded.events.journal import LISTENERS, Event, Listener, emit, receive
 from gateway.embedded.events.labels import Labels, labels, related, tags
-from gateway.embedded.events.lifecycle import lifecycle
+from gateway.embedded.events.lifecycle import Change, lifecycle
 
-__all__ = ["LISTENERS", "Event", "Labels", "Listener", "emit", "labels", "lifecycle", "receive", "related", "tags"]
+__all__ = [
+    "LISTENERS",
+    "Change",
+    "Event",
+    "Labels",
+    "Listener",
+    "emit",
+    "labels",
+    "lifecycle",
+    "receive",
+    "related",
+    "tags",
+]
