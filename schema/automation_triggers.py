@@ -28,6 +28,7 @@ class Posture(Enum):
 
 
 class _Trigger(BaseModel):
+    id: Id | None = absent("The trigger's UUID, which REST makes anew each time an automation is written.")
     match: OptionalObject = absent(
         "EVENT: labels of the resource that an event is about, each with a value or a list of them; "
         "`*` stands for any text, `!` before a value for all others."
@@ -55,7 +56,6 @@ class _Trigger(BaseModel):
 @strawberry.pydantic.type(description="What sets off an automation; which fields are set depends on `type`.")
 class AutomationTrigger(_Trigger, Part):
     type: TriggerType | None = absent("The kind of trigger.")
-    id: Id | None = absent("The trigger's UUID, made anew when the automation is replaced.")
     triggers: list["AutomationTrigger"] | None = absent("COMPOUND, SEQUENCE: the triggers that it is made of.")
 
 

@@ -120,9 +120,11 @@ AUTOMATIONS = Collection(
     reads=READS,
 )
 OF_DEPLOYMENT = Collection(
-    "automations",
+    "deployment_automations",
     Automation,
     listed="/automations/related-to/prefect.deployment.{deployment_id}",
+    bulk=False,
+    item=False,
     countable=False,
     stored=False,
 )
