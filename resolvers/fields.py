@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from resolvers.collection import Collection, Row, lazy
 from resolvers.connection import Connection, Read
 from resolvers.context import context_of
 from resolvers.cursors import DEFAULT_FIRST
+from resolvers.gathered import Gathering
 from resolvers.ids import is_id
 from resolvers.nodes import Found
 from resolvers.reading import parameters
@@ -22,7 +23,7 @@ from resolvers.relations import BelongsTo, HasMany, Listed, Many, Via
 from resolvers.roots import Root
 from resolvers.rows import needed, unusable
 from resolvers.selection import types
-from resolvers.sources import Children, Lists, Named, Source, Tokens, Whole, list_key, reads
+from resolvers.sources import Children, Gathered, Lists, Named, Source, Tokens, Whole, list_key, reads
 
 Resolver = Callable[..., Awaitable[Any]]
 Arguments = Mapping[str, tuple[Any, Any]]
@@ -208,6 +209,15 @@ def within(collection: Collection, *, by: str, description: str) -> Any:
     return _nested(Whole(collection, by), connection(collection.row), window_arguments(collection), description)
 
 
+def gathered(collection: Collection, *, within: str, key: str, order: str, by: str, description: str) -> Any:
+    """Make the field of children that no filter selects by their parents: all are read at once, and grouped by `key`.
+
+    `within` is the route that filters those of one parent, in the order of a number, `order`.
+    """
+    source = Gathered(Gathering(collection, replace(collection, within=within), key, order), by)
+    return _nested(source, connection(collection.row), window_arguments(collection), description)
+
+
 def involved_in(collection: Collection, *, leaf: str, prefix: str, description: str) -> Any:
     """Make the field of the rows that involve a row, by a call for each row, at once; see `Tokens` for the arguments."""
     source = Tokens(collection, leaf, prefix)
@@ -220,7 +230,7 @@ def refers_to(collection: Collection, *, keys: str, description: str) -> Any:
 
 
 def _nested(
-    source: Children | Lists | Named | Tokens | Whole,
+    source: Children | Gathered | Lists | Named | Tokens | Whole,
     kind: Any,
     arguments: Arguments,
     description: str,

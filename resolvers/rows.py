@@ -48,6 +48,9 @@ class Rows(Protocol):
     def column(self, rows: Sequence[Any], key: str) -> list[str | None]:
         """Return a key of each row; None where it is no text."""
 
+    def numbers(self, rows: Sequence[Any], key: str) -> list[int]:
+        """Return a key of each row by which rows are sorted; 0 where it is no integer."""
+
 
 class JsonRows:
     """Rows as the JSON objects that the upstream sent; what an older upstream leaves out is filled in."""
@@ -80,6 +83,10 @@ class JsonRows:
     def column(self, rows: Sequence[Row], key: str) -> list[str | None]:
         """Return a key of each row; None where it is no text."""
         return [text(row, key) for row in rows]
+
+    def numbers(self, rows: Sequence[Row], key: str) -> list[int]:
+        """Return a key of each row by which rows are sorted; 0 where it is no integer."""
+        return [value if isinstance(value := row.get(key), int) else 0 for row in rows]
 
 
 def objects(answer: Any, path: str, method: str = "POST") -> list[Row]:

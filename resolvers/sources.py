@@ -22,10 +22,11 @@ from resolvers.batches import (
 from resolvers.collection import Collection, Row
 from resolvers.context import Context
 from resolvers.cursors import decode_cursor, digest_of, encode_cursor, length_of, start_of
+from resolvers.gathered import Gathering, gathered, gathered_totals
 from resolvers.ids import path_argument
 from resolvers.loaders import Loader
 from resolvers.reading import ROOT, Slice, Window, parameters
-from resolvers.relations import HasMany, Listed
+from resolvers.relations import HasMany, Listed, Via
 from resolvers.tokens import Start, token_totals, token_windows
 
 
@@ -119,6 +120,40 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """The children of each row where no filter selects them by their parents."""
+
+    gathering: Gathering
+    by: str
+    """The key of a row by which its children are found."""
+
+    @property
+    def collection(self) -> Collection:
+        """What the children are."""
+        return self.gathering.collection
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The keys of a child by which it is put in its place."""
+        return self.gathering.key, self.gathering.order
+
+    def asked(self, arguments: Row, most: int) -> Asked:
+        """Check the arguments."""
+        return _asked(self.collection, f"{self.gathering.key}{self.collection.name}", arguments, most)
+
+    def pages(self, context: Context, asked: Asked) -> Pages:
+        """Return the reads, for parents' keys."""
+        window, of = asked.window, context.loaders.of
+        return Pages(
+            window.offset,
+            asked.digest,
+            rows=partial(of, gathered, self.gathering, window),
+            count=partial(of, gathered_totals, self.gathering, window.groups, context.max_first),
+            more=partial(of, more_in_windows, self.gathering.alone, window),
+        )
+
+
+@dataclass(frozen=True)
 class Children:
     """The children of each row."""
 
@@ -128,6 +163,11 @@ class Children:
     def collection(self) -> Collection:
         """What the children are."""
         return self.relation.collection
+
+    @property
+    def wanted(self) -> tuple[str | Via]:
+        """The key of a child by which it is put in its place."""
+        return (self.relation.key,)
 
     @property
     def by(self) -> str:

@@ -9,7 +9,7 @@ from strawberry import UNSET
 
 from resolvers.actions import Action, Done, changed_by_name, create, given_input, name, row
 from resolvers.collection import Collection
-from resolvers.fields import belongs_to, has_many, told, within
+from resolvers.fields import belongs_to, gathered, has_many, told, within
 from resolvers.reading import fill
 from resolvers.readings import Reading
 from schema.concurrency_status import PAGE, WorkPoolConcurrencyStatus
@@ -19,7 +19,7 @@ from schema.handed_out import LIMIT, SCHEDULED_AFTER, SCHEDULED_BEFORE, WorkerFl
 from schema.operators import AnyIdFilter, AnyStringFilter, Operator, combined
 from schema.scalars import Id, Object, OptionalObject
 from schema.types import NAME_PATTERN, Computed, Dated, Input, Part, absent, choice, resource
-from schema.work_queues import WorkQueue, WorkQueueCreate, WorkQueueUpdate
+from schema.work_queues import WORK_QUEUES, WorkQueue, WorkQueueCreate, WorkQueueUpdate
 from schema.workers import WORKERS
 
 
@@ -69,6 +69,14 @@ class WorkPool(Dated):
         by="name",
         group="work_pools",
         description="Deployments whose runs it hands out.",
+    )
+    work_queues = gathered(
+        WORK_QUEUES,
+        within="/work_pools/{work_pool_name}/queues/filter",
+        key="work_pool_name",
+        order="priority",
+        by="name",
+        description="Its work queues, by priority: those of several pools are read at once.",
     )
     workers = within(WORKERS, by="name", description="Its workers, those heard of last in front; one call a pool.")
 

@@ -198,8 +198,8 @@ class Compiler:
         source = metadata["source"]
         shape.need(source.by)
         self._source.step(self._depth, f"{key}: /{source.collection.name} of all rows")
-        if relation is not None and hasattr(relation, "key"):
-            self._need(self._rows(source.collection.row), relation.key)
+        for wanted in getattr(source, "wanted", ()):
+            self._need(self._rows(source.collection.row), wanted)
         asked = Arguments(self._strawberry, declared, node, lambda given: source.asked(given, self._most))
         return Nested(key, source, asked, self._connection(declared, source.collection, details))
 

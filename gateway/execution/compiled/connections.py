@@ -9,7 +9,7 @@ from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
 from resolvers.reading import Slice
-from resolvers.sources import Asked, Children, Lists, Named, Pages, Source, Tokens, Whole, list_key
+from resolvers.sources import Asked, Children, Gathered, Lists, Named, Pages, Source, Tokens, Whole, list_key
 
 Made = type[Any]
 """The Struct of an object in the answer."""
@@ -216,7 +216,7 @@ class Nested:
     """A connection of each row of a level."""
 
     key: str
-    source: Children | Lists | Named | Tokens | Whole
+    source: Children | Gathered | Lists | Named | Tokens | Whole
     asked: Values
     connection: Connection
 

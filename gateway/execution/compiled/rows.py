@@ -76,6 +76,10 @@ class StructRows:
         """Return a key of each row."""
         return list(map(attrgetter(attribute(key)), rows))
 
+    def numbers(self, rows: Sequence[Any], key: str) -> list[int]:
+        """Return a key of each row."""
+        return [value or 0 for value in map(attrgetter(attribute(key)), rows)]
+
 
 class LevelLoader:
     """A loader of whole levels (`resolvers.loaders.Loader`): one task for a batch, none for a key."""
