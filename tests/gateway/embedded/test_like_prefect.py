@@ -11,7 +11,11 @@ Where the embedded server differs from Prefect 3.9.1 on purpose, and no request 
 - ties in a sort are broken by id;
 - a pool's default queue cannot be deleted by itself, blocks referred to by id are not looked up, and parameters are not
   made of templates (`__prefect_kind`): these belong to collections that are not here yet;
-- in bulk, a deployment that is not in a work pool is named by its id in the error.
+- in bulk, a deployment that is not in a work pool is named by its id in the error;
+- a tag's limit that is reset has its slots free again, with what was held of other limits left alone, and a page of limits
+  by tag is full: Prefect keeps slots taken, ends whole leases, and counts other limits into the page;
+- a task run that runs keeps its slots when it is told to run again, a deployment's limit that is not in force limits
+  nothing, and a run gives back only a slot that it holds: Prefect takes more, refuses all, and gives back any.
 """
 
 from collections.abc import AsyncIterator, Iterator
