@@ -218,6 +218,8 @@ def resolved(document: Document, part: Document) -> Document:
     options = [option for option in part.get("anyOf", []) if option.get("type") != "null"]
     if len(options) == 1 or [option.get("type") for option in options] == ["number", "string"]:
         return resolved(document, options[0])
+    if len(options) == 2 and options[1].get("items") == options[0]:
+        return options[1]  # one, or a list of them
     objects = [resolved(document, option) for option in options]
     if objects and all("properties" in option for option in objects):
         return {"properties": merged([option["properties"] for option in objects])}
@@ -244,7 +246,7 @@ def rest_shape(document: Document, part: Document, around: tuple[Any, ...] = ())
             for name, value in part["properties"].items()
         }
     if part.get("type") == "array":
-        return [rest_shape(document, part["items"], around)]
+        return [rest_shape(document, part.get("items") or part["prefixItems"][0], around)]
     if "enum" in part or "const" in part:
         values = part.get("enum", [part.get("const")])
         return sorted(value.upper().rstrip("_").replace("-", "_") for value in values)
