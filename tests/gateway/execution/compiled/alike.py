@@ -77,7 +77,7 @@ class Case:
 def drawn_case(seed: int) -> Case:
     """Make the case of a seed: two situations with an upstream that is well, and three with one that is not."""
     rng = random.Random(seed)  # noqa: S311  test data
-    operation_, variables = operation(rng, world(seed % WORLDS), 5)
+    operation_, variables = operation(rng, world(seed % WORLDS), 5, seed)
     situations = [
         Situation(values, drawn(rng, operation_.text) if number > 1 else Faults(), rng.random() < 0.1)
         for number, values in enumerate(variables)

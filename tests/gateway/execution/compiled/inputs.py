@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ from graphql import (
     get_nullable_type,
 )
 
-from resolvers.cursors import digest_of, encode_cursor
+from gateway.execution.compiled.shapes import definition_of
+from resolvers.cursors import encode_cursor
 from resolvers.names import graphql_name
-from tests.gateway.execution.compiled.values import TEXTS, moment, relation_of, uuid
-from tests.gateway.execution.compiled.world import BY_NAME, World
+from tests.gateway.execution.compiled.values import JSONS, TEXTS, moment, uuid
+from tests.gateway.execution.compiled.world import BY_NAME, World, own_name
 from tests.gateway.stack import SCHEMA
 
 Way = tuple[str, ...]
@@ -32,9 +34,11 @@ ODD: dict[str, list[Any]] = {
     "historyIntervalSeconds": [0.5, 0, -1, 1e9, 3.7],
 }
 SECONDS = [86_400, 86_400.0, 3_600, 50_000.5]
+MOST_FIRST = 1_000
+NAME = re.compile(r"[_a-zA-Z]\w*", re.ASCII)
 CURSORS = ["", "x", "MTA6YWJj", "LTE6YWJj", "😀"]
-NAMES = {graphql_name(name): name for name in BY_NAME} | {
-    graphql_name(name.removesuffix("s")): name for name in BY_NAME
+NAMES = {graphql_name(each.name): each.name for each in BY_NAME.values()} | {
+    graphql_name(each.one): each.name for each in BY_NAME.values()
 }
 """The collections by the names of their root fields."""
 FORMS = [str.upper, lambda id_: id_.replace("-", ""), lambda id_: f"{{{id_}}}", lambda id_: f"urn:uuid:{id_}"]
@@ -70,6 +74,7 @@ class Inputs:
             "DateTime": lambda _: rng.choice([moment(rng), "2026-11-24T14:20:58", "2026-11-25"]),
             "ID": self._id,
             "_Any": lambda _: self._representation(),
+            "JSON": lambda _: rng.choice(JSONS),
             "String": self._string,
         }
 
@@ -154,21 +159,16 @@ class Inputs:
         """Draw an `after`: mostly one that fits the field without a filter, in an order."""
         if self.chance(0.1):
             return self._rng.choice(CURSORS)
-        field = kind.fields[name]
-        relation = relation_of(field)
-        collection = relation.collection if relation else BY_NAME[NAMES[name]]
-        if "filter" not in field.args and "sort" not in field.args:
-            digest = digest_of(collection.name)
-        else:
-            place = getattr(relation, "place", None)
-            digest = digest_of(f"{place}{collection.name}" if place else collection.name, "{}", order)
+        source = definition_of(kind.fields[name]).metadata["source"]
+        sorts = source.collection.sort.__members__ if source.collection.sort else {}
+        digest = source.asked({"sort": sorts.get(order)}, MOST_FIRST).digest
         return encode_cursor(self._rng.choice((0, 1, 2, 3, 5, 30)), digest)
 
     def _length(self) -> int:
         return self._rng.choice((0, 1, 1, 2, 3))
 
     def _fields(self, kind: GraphQLInputObjectType, way: Way) -> list[tuple[str, GraphQLInputField]]:
-        most = self._rng.choice((0, 1, 1, 1, 2, 3)) if len(way) < 7 else 0
+        most = self._rng.choice((0, 1, 1, 2, 3, 4)) if len(way) < 7 else 0
         chosen = set(self._rng.sample(list(kind.fields), min(most, len(kind.fields))))
         return [
             (name, field)
@@ -185,7 +185,11 @@ class Inputs:
             return f"[{', '.join(self._constant(each, getattr(kind, 'of_type', kind)) for each in value)}]"
         if isinstance(value, dict):
             known = kind.fields if isinstance(kind, GraphQLInputObjectType) else {}
-            parts = ((name, self._constant(part, known[name].type if known else None)) for name, part in value.items())
+            parts = (
+                (name, self._constant(part, known[name].type if known else None))
+                for name, part in value.items()
+                if NAME.fullmatch(name)  # JSON may have other keys
+            )
             return f"{{{', '.join(f'{name}: {text}' for name, text in parts)}}}"
         if isinstance(kind, GraphQLEnumType):
             return str(value)
@@ -198,19 +202,21 @@ class Inputs:
             return self._rng.choice(CURSORS)
         if self.chance(0.1):
             return self._rng.choice([*TEXTS[:9], ".", "..", "a/b", "%2e", "?", "#"])
-        if way[-1] == "flowName":
-            one = self._world.by_id.get(("flows", self._ones["deployments"]["flow_id"]), self._ones["flows"])
-        else:
-            collection = next((NAMES[part] for part in reversed(way) if part in NAMES), "flows")
-            one = self._ones[collection] if self.chance(0.6) else self._rng.choice(self._world.rows[collection])
-        return str(one.get("name"))
+        collection = next((NAMES[part] for part in reversed(way) if part in NAMES), "flows")
+        one = self._ones[collection] if self.chance(0.6) else self._rng.choice(self._world.rows[collection])
+        owner = NAMES.get(way[-1].removesuffix("Name"))
+        if owner and owner != collection:
+            key = f"{BY_NAME[owner].one}_id"
+            collection, one = owner, self._world.by_id.get((owner, one.get(key)), self._ones[owner])
+        return str(one.get(own_name(BY_NAME[collection])))
 
     def _id(self, way: Way) -> Any:
         if self.chance(0.015):
             return self._rng.choice(BAD_IDS)
         names = (NAMES[part] for part in (name.removesuffix("Id") for name in reversed(way)) if part in NAMES)
         collection = next(names, None) or self._rng.choice(list(self._world.rows))
-        id_ = uuid(self._rng) if self.chance(0.05) else self._rng.choice(self._world.rows[collection])["id"]
+        known = self._rng.choice(self._world.rows[collection]).get("id")
+        id_ = uuid(self._rng) if known is None or self.chance(0.05) else known
         return self._rng.choice(FORMS)(id_) if self.chance(0.05) else id_
 
     def _representation(self) -> Any:
@@ -221,4 +227,4 @@ class Inputs:
                 [{"__typename": kind}, {"__typename": "Log", "id": "x"}, {"__typename": "", "id": 5}, 5]
             )
         names = [name for name, collection in BY_NAME.items() if collection.row.__name__ == kind]
-        return {"__typename": kind, "id": self._id((self._rng.choice(names),))}
+        return {"__typename": kind, "id": self._id((self._rng.choice(names or [*BY_NAME]),))}

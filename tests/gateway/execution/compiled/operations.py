@@ -27,7 +27,7 @@ ALIASES = [
     "x" * 80, "print", "tags",
 ]  # fmt: skip
 BIG = {"_service"}
-LIKELIHOOD = {"first": 0.85, "after": 0.01, "offset": 0.15, "sort": 0.3, "filter": 0.3}
+LIKELIHOOD = {"first": 0.85, "after": 0.01, "offset": 0.15, "sort": 0.3, "filter": 0.4}
 """How often an argument that may be left out is given; others every other time."""
 
 
@@ -67,19 +67,21 @@ class Fragment:
     scope: Scope
 
 
-def operation(rng: random.Random, world: World, sets: int) -> tuple[Operation, list[dict[str, Any]]]:
+def operation(rng: random.Random, world: World, sets: int, number: int) -> tuple[Operation, list[dict[str, Any]]]:
     """Write an operation over the whole schema, and some sets of values for its variables.
 
-    Its ids, names and cursors are mostly those of a world.
+    Its ids, names and cursors are mostly those of a world. Operations with numbers in sequence begin with one root field
+    after the other.
     """
-    return _Writer(rng, world).operation(sets)
+    return _Writer(rng, world, number).operation(sets)
 
 
 class _Writer:
     """Writes one document. Every response key of a type means the same in all of it, so that any two places merge."""
 
-    def __init__(self, rng: random.Random, world: World) -> None:
+    def __init__(self, rng: random.Random, world: World, number: int) -> None:
         self._rng = rng
+        self._number: int | None = number
         self._inputs = Inputs(rng, world)
         self._chance = self._inputs.chance
         self._left: float = rng.choice((3, 5, 8, 12, 20, 40))
@@ -191,6 +193,9 @@ class _Writer:
             roots = [
                 name for name in fields if self._abstract or not is_abstract_type(get_named_type(fields[name].type))
             ]
+            if self._number is not None:
+                number, self._number = self._number, None
+                return roots[number % len(roots)]
             roots += [name for name in roots if "first" in fields[name].args or "id" in fields[name].args]
             return self._rng.choice([name for name in roots if name not in BIG or self._chance(0.1)])
         leaves = [name for name, field in fields.items() if is_leaf_type(get_named_type(field.type))]
@@ -229,17 +234,18 @@ class _Writer:
         left_out, given = {"filter", "after"} if follows else set(), set()
         if follows and self._chance(0.9):
             left_out.add("offset")
-        if declared.args.keys() > {"id"} and self._chance(0.95):  # by its id or by its names
-            named = declared.args.keys() - {"id"}
+        required = {each for each, known in declared.args.items() if isinstance(known.type, GraphQLNonNull)}
+        named = {each for each, known in declared.args.items() if str(known.type) == "String" and each != "after"}
+        if named and "id" in declared.args.keys() - required and self._chance(0.95):  # by its id or by its names
             left_out, given = (named, {"id"}) if self._chance(0.5) else ({"id"}, named)
         for argument, known in declared.args.items():
-            needed = isinstance(known.type, GraphQLNonNull) or argument in given
+            needed = argument in required | given
             if argument not in left_out and (needed or self._chance(LIKELIHOOD.get(argument, 0.5))):
                 written[argument] = self._inputs.written(known.type, (*way, argument), used)
         if follows:
             order = written.get("sort")
             if order is None and "sort" in declared.args:
-                order = str(declared.args["sort"].default_value.value)
+                order = getattr(declared.args["sort"].default_value, "value", None)
             written["after"] = f'"{self._inputs.cursor(kind, name, order)}"'
         return f"({', '.join(f'{argument}: {text}' for argument, text in written.items())})" if written else ""
 

@@ -34,7 +34,7 @@ SIZE = 10
 def crowd(rng: random.Random, seed: int) -> list[Case]:
     """Draw requests over one upstream, each a case with one situation; some come more than once."""
     page = rng.choice(PAGES)
-    operations = [operation(rng, world(seed % WORLDS), 2) for _ in range(2)]
+    operations = [operation(rng, world(seed % WORLDS), 2, 2 * seed + each) for each in range(2)]
     faults = drawn(rng, "".join(each.text for each, _ in operations)) if rng.random() < 0.5 else Faults()
     some = [
         Case(seed, each, (Situation(values, faults, rng.random() < 0.1, authorization),), page)

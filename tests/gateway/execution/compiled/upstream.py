@@ -1,35 +1,30 @@
-"""A transport that answers as the REST API would: each answer a function of the request, faults included."""
+"""A transport that answers as the REST API would: its routes are those that the schema declares, faults included."""
 
 import asyncio
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, unquote
 from zlib import crc32
 
 import orjson
+from graphql import GraphQLField, GraphQLObjectType, get_named_type, get_nullable_type, is_list_type
 
+from gateway.execution.compiled.shapes import definition_of
 from gateway.upstream.transport import Reply
-from resolvers.collection import Collection
+from resolvers.collection import DECLARED, Collection, Row
 from resolvers.reading import parameters
-from resolvers.relations import HasMany, Listed, Many
+from resolvers.readings import Reading
+from resolvers.relations import HasMany, Many
 from tests.gateway.execution.compiled.faults import Faults
-from tests.gateway.execution.compiled.values import Row, object_type, row_of
-from tests.gateway.execution.compiled.world import BY_NAME, RELATIONS, World, world
+from tests.gateway.execution.compiled.values import good, keys_of, object_type, row_of
+from tests.gateway.execution.compiled.world import RELATIONS, World, world
+from tests.gateway.stack import SCHEMA
 
 JSON = {"content-type": "application/json"}
-COUNTED = {
-    relation.counts.path: (relation, relation.counts)
-    for _, relation in RELATIONS
-    if isinstance(relation, HasMany) and relation.counts
-}
-LISTED = {
-    relation.collection.listed.partition("?")[0]: relation.collection.name
-    for _, relation in RELATIONS
-    if isinstance(relation, Listed) and relation.collection.listed
-}
 
 
 class Missing(Exception):
@@ -60,7 +55,179 @@ class Request:
 def _in_order(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _in_order(part) for name, part in value.items()}
-    return sorted(value) if isinstance(value, list) else value
+    return sorted(map(_in_order, value), key=orjson.dumps) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request to a route of the schema's, and what it is answered from."""
+
+    request: Request
+    rows: World
+    faults: Faults
+    values: list[str]
+    """Those of the parameters in the path."""
+
+    @cached_property
+    def words(self) -> dict[str, list[str]]:
+        """What a GET asks besides its path."""
+        return parse_qs(self.request.path.partition("?")[2])
+
+    def served(self, collection: Collection, row: Row) -> Row:
+        """Return a row as it is served: with some option of the read, its JSON is another."""
+        told = collection.options.keys() & (self.request.json.keys() | self.words.keys())
+        if told:
+            keys = keys_of(object_type(collection.row.__name__))
+            shown = {key: sorted(told) for key, each in keys.items() if get_named_type(each.type).name == "JSON"}
+            row = {**row, **{key: value for key, value in shown.items() if key in row}}
+        return self.faults.row(collection.name, row)
+
+
+Answer = Callable[[Question], Any]
+
+
+def page(collection: Collection, question: Question) -> list[Row]:
+    """Answer a filter, of all rows or of those of one parent."""
+    body = question.request.json
+    selected = question.rows.selected(collection.name, body)
+    if question.values:
+        selected = [row for row in selected if row in _of(question, collection, question.values[-1])]
+    start = body.get("offset") or 0
+    return [question.served(collection, row) for row in selected[start : start + body.get("limit", 200)]]
+
+
+def _of(question: Question, collection: Collection, parent: str) -> list[Row]:
+    """Return the rows of a parent that no row names; there is not every one."""
+    number = crc32(parent.encode())
+    if number % 9 == 0:
+        raise Missing
+    return [row for row in question.rows.rows[collection.name] if crc32(row["id"].encode(), number) % 3]
+
+
+def listed(collection: Collection, question: Question) -> list[Row]:
+    """Answer with the whole list of a parent."""
+    [[parent]] = question.words.values()
+    return [question.served(collection, row) for row in _of(question, collection, parent)]
+
+
+def tokened(collection: Collection, question: Question) -> Row:
+    """Answer with a page that tells the token of the next, in an address of the upstream's own."""
+    body, start = question.request.json, 0
+    if question.words:
+        body, start = orjson.loads(bytes.fromhex(question.words["page-token"][0]))
+    selected = question.rows.selected(collection.name, body)
+    end = start + body["limit"]
+    token = orjson.dumps((body, end)).hex()
+    return {
+        collection.name: [question.served(collection, row) for row in selected[start:end]],
+        "total": len(selected),
+        "next_page": f"http://elsewhere/api/next?page-token={token}" if end < len(selected) else None,
+    }
+
+
+def count(collection: Collection, question: Question) -> int:
+    """Answer how many rows a filter selects."""
+    return len(question.rows.selected(collection.name, question.request.json))
+
+
+def one(collection: Collection, question: Question) -> Row:
+    """Answer with the row of an id, which may be that of what it is about."""
+    if "id" not in collection.row.model_fields:
+        return part(object_type(collection.row.__name__), question, 0)
+    row = question.rows.by_id.get((collection.name, question.values[-1]))
+    if row is None:
+        raise Missing
+    return question.served(collection, row)
+
+
+def named(collection: Collection, question: Question) -> Row:
+    """Answer with the row of a name, or of its own and that of what it belongs to."""
+    owner, *_ = [*parameters(collection.named or ""), ""]
+    owners = question.rows.named(owner, question.values[0]) if len(question.values) > 1 else None
+    key = f"{owner.removesuffix('_name')}_id"
+    for row in question.rows.named(collection.name, question.values[-1]):
+        if owners is None or row.get(key) in {each["id"] for each in owners}:
+            return question.served(collection, row)
+    raise Missing
+
+
+def counted(relation: HasMany, counts: Many, question: Question) -> dict[str, int]:
+    """Count the children of many parents; every other world is of a server without the route."""
+    if question.rows.seed % 2:
+        raise Missing
+    name, parents = relation.collection.name, question.request.json[counts.ids]
+    sizes = {parent: len(question.rows.selected(name, relation.body({}, [parent]))) for parent in parents}
+    return {parent: size for parent, size in sizes.items() if size}
+
+
+def reading(declared: GraphQLField, question: Question) -> Any:
+    """Answer what a root field of one route gives, now and then nothing."""
+    number = question.request.number
+    if number % 7 == 0:
+        raise Missing
+    kind = get_named_type(declared.type)
+    if not isinstance(kind, GraphQLObjectType):
+        return good(declared.type, random.Random(number))  # noqa: S311  test data
+    if is_list_type(get_nullable_type(declared.type)):
+        return [part(kind, question, place) for place in range(number % 4)]
+    return part(kind, question, 0)
+
+
+def part(kind: GraphQLObjectType, question: Question, place: int) -> Row:
+    """Make an object of a type: a row that there is, where the type is a collection's."""
+    number = question.request.number + place
+    collection = next((each for each in DECLARED if each.row.__name__ == kind.name), None)
+    if collection and "id" in collection.row.model_fields:
+        rows = question.rows.rows[collection.name]
+        return question.served(collection, rows[number % len(rows)])
+    rng = random.Random(number)  # noqa: S311  test data
+    row = question.rows.pointed(kind, row_of(kind, rng), rng)
+    return question.faults.row(kind.name, {"id": f"{question.request.number} {place}", **row})
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route, and what answers it."""
+
+    method: str
+    path: str
+    answer: Answer
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\{\w+\\}", "([^/]*)", re.escape(self.path.partition("?")[0])))
+
+
+def routes_of(collection: Collection) -> Iterator[Route]:
+    """Name the routes of a collection's rows."""
+    if collection.listed:
+        yield Route("GET", collection.listed, partial(listed, collection))
+    else:
+        yield Route("POST", collection.within or f"{collection.path}/filter", partial(page, collection))
+    if collection.countable:
+        yield Route("POST", f"{collection.path}/count", partial(count, collection))
+    yield Route("GET", collection.by_id or f"{collection.path}/{{id}}", partial(one, collection))
+    if collection.named:
+        yield Route("GET", collection.named, partial(named, collection))
+
+
+def declared_routes() -> Iterator[Route]:
+    """Name the routes that the schema's collections, relations and root fields ask."""
+    for collection in DECLARED:
+        yield from routes_of(collection)
+    for _, relation in RELATIONS:
+        if isinstance(relation, HasMany) and relation.counts:
+            yield Route("POST", relation.counts.path, partial(counted, relation, relation.counts))
+    assert SCHEMA.query_type
+    for declared in SCHEMA.query_type.fields.values():
+        root = definition_of(declared).metadata.get("root")
+        read = getattr(getattr(root, "read", None), "__self__", None)
+        if isinstance(read, Reading):
+            yield Route(read.method, root.check.args[0], partial(reading, declared))
+
+
+ROUTES = sorted(declared_routes(), key=lambda route: len(parameters(route.path)))
+"""Those with fewer parameters first: "/flow_runs/count" is no id."""
 
 
 @dataclass
@@ -102,71 +269,13 @@ class RandomUpstream:
         """Nothing is open."""
 
     def _right(self, rows: World, request: Request) -> tuple[int, Any]:
-        """Return the status and the JSON of a good answer."""
-        try:
-            return 200, self._found(rows, request)
-        except Missing:
-            return 404, {"detail": "Not found"}
-
-    def _found(self, rows: World, request: Request) -> Any:
-        path, _, query = request.path.partition("?")
-        if path in COUNTED:
-            return self._counted(rows, request, *COUNTED[path])
-        if path in LISTED:
-            [(_, parent)] = parse_qsl(query)
-            return [self._served(LISTED[path], row) for row in rows.lists.get((LISTED[path], parent), [])]
-        name, _, verb = path.strip("/").partition("/")
-        if name not in BY_NAME or not verb:
-            raise Missing
-        return (
-            self._one(rows, BY_NAME[name], path, verb)
-            if request.method == "GET"
-            else self._many(rows, request, name, verb)
-        )
-
-    def _one(self, rows: World, collection: Collection, path: str, verb: str) -> Row:
-        row = rows.by_id.get((collection.name, verb)) or _named(rows, collection, path)
-        if row is None:
-            raise Missing
-        return self._served(collection.name, row)
-
-    def _many(self, rows: World, request: Request, name: str, verb: str) -> Any:
-        if verb == "history":
-            return [self._interval(request, number) for number in range(request.number % 4)]
-        selected = rows.selected(name, request.json)
-        if verb == "count" and BY_NAME[name].countable:
-            return len(selected)
-        if verb != "filter" or not BY_NAME[name].filter:
-            raise Missing
-        start = request.json.get("offset") or 0
-        return [self._served(name, row) for row in selected[start : start + request.json.get("limit", 200)]]
-
-    def _counted(self, rows: World, request: Request, relation: HasMany, counts: Many) -> dict[str, int]:
-        """Count the children of many parents; every other world is of a server without the route."""
-        if self.seed % 2:
-            raise Missing
-        name = relation.collection.name
-        sizes = {parent: len(rows.selected(name, relation.body({}, [parent]))) for parent in request.json[counts.ids]}
-        return {parent: size for parent, size in sizes.items() if size}
-
-    def _interval(self, request: Request, number: int) -> Row:
-        row = row_of(object_type("HistoryInterval"), random.Random(request.number + number))  # noqa: S311  test data
-        return self.faults.row("HistoryInterval", {"id": f"{request.number} {number}", **row})
-
-    def _served(self, collection: str, row: Row) -> Row:
-        return self.faults.row(collection, row)
-
-
-def _named(rows: World, collection: Collection, path: str) -> Row | None:
-    """Find a row by the route that reads it by its name, or by that of what it belongs to and its own."""
-    if collection.named is None:
-        return None
-    fixed = collection.named.partition("{")[0]
-    values = [unquote(part) for part in path.removeprefix(fixed).split("/")]
-    if not path.startswith(fixed) or len(values) != len(parameters(collection.named)):
-        return None
-    owners = {row["id"] for row in rows.rows["flows"] if row["name"] == values[0]}
-    for row in rows.rows[collection.name]:
-        if row["name"] == values[-1] and (len(values) == 1 or row["flow_id"] in owners):
-            return row
-    return None
+        """Return the status and the JSON of a good answer: that of the first route that has one."""
+        path = request.path.partition("?")[0]
+        for route in ROUTES:
+            if route.method == request.method and (found := route.pattern.fullmatch(path)):
+                try:
+                    values = [unquote(value) for value in found.groups()]
+                    return 200, route.answer(Question(request, rows, self.faults, values))
+                except Missing:
+                    continue
+        return 404, {"detail": "Not found"}

@@ -11,15 +11,20 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    get_named_type,
     get_nullable_type,
 )
 from pydantic import BaseModel
 
+from gateway.execution.compiled.shapes import definition_of
+from resolvers.collection import paired
 from resolvers.relations import Relation
 from tests.gateway.stack import SCHEMA
 
 Row = dict[str, Any]
 
+MOST_DEPTH = 3
+"""Objects within one another in a row."""
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 TEXTS = [
@@ -111,21 +116,28 @@ NEAR: dict[type, list[Any]] = {
 
 def relation_of(field: GraphQLField) -> Relation | None:
     """Return the relation that a field of a row goes by."""
-    definition = field.extensions.get("strawberry-definition")
-    relation: Relation | None = definition.metadata.get("relation") if definition else None
+    relation: Relation | None = definition_of(field).metadata.get("relation")
     return relation
 
 
 def keys_of(kind: GraphQLObjectType) -> dict[str, GraphQLField]:
     """Return the fields that are keys of a row, or of an object in it, by their names in REST."""
-    named = {field.extensions["strawberry-definition"].python_name: field for field in kind.fields.values()}
-    return {key: field for key, field in named.items() if relation_of(field) is None}
+    named = {definition_of(field).python_name: field for field in kind.fields.values()}
+    return {
+        key: field for key, field in named.items() if not definition_of(field).metadata.keys() & {"relation", "source"}
+    }
 
 
 def _has_keys(kind: Any) -> TypeGuard[GraphQLObjectType]:
     """Tell whether a type is a row's, or that of an object in one."""
     definition = kind.extensions.get("strawberry-definition")
     return isinstance(kind, GraphQLObjectType) and issubclass(getattr(definition, "origin", object), BaseModel)
+
+
+def model_of(kind: GraphQLObjectType) -> type[BaseModel]:
+    """Return the model that a type was made of."""
+    model: type[BaseModel] = kind.extensions["strawberry-definition"].origin
+    return model
 
 
 def uuid(rng: random.Random) -> str:
@@ -139,28 +151,30 @@ def moment(rng: random.Random) -> str:
     return rng.choice([text, text.replace("+00:00", "Z")])
 
 
-def good(kind: Any, rng: random.Random) -> Any:
-    """Make a value of a type; null now and then where it may be."""
-    if not isinstance(kind, GraphQLNonNull) and rng.random() < 0.2:
+def good(kind: Any, rng: random.Random, depth: int = MOST_DEPTH) -> Any:
+    """Make a value of a type; null now and then where it may be, and no object deeper than `depth` where none must be."""
+    deep = depth == 0 and isinstance(get_named_type(kind), GraphQLObjectType)
+    if not isinstance(kind, GraphQLNonNull) and (deep or rng.random() < 0.2):
         return None
     kind = get_nullable_type(kind)
     if isinstance(kind, GraphQLList):
-        return [good(kind.of_type, rng) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+        return [good(kind.of_type, rng, depth) for _ in range(0 if deep else rng.choice((0, 1, 1, 2, 3)))]
     if isinstance(kind, GraphQLEnumType):
         value = rng.choice(list(kind.values.values())).value
         return getattr(value, "value", value)
     if isinstance(kind, GraphQLObjectType):
-        return row_of(kind, rng)
+        return row_of(kind, rng, depth - 1)
     return _leaf(kind.name, rng)
 
 
-def row_of(kind: GraphQLObjectType, rng: random.Random) -> Row:
+def row_of(kind: GraphQLObjectType, rng: random.Random, depth: int = MOST_DEPTH) -> Row:
     """Make a row, or an object in one; keys that may be null are absent now and then, as an older upstream has it."""
-    return {
-        key: good(field.type, rng)
+    row = {
+        key: good(field.type, rng, depth)
         for key, field in keys_of(kind).items()
         if isinstance(field.type, GraphQLNonNull) or rng.random() > 0.03
     }
+    return row | {key: [[uuid(rng), each] for each in row[key]] for key in paired(model_of(kind)) if row.get(key)}
 
 
 def _leaf(name: str, rng: random.Random) -> Any:

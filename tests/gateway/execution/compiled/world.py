@@ -1,49 +1,55 @@
 """A small random world: rows of every collection, related as the schema says, and what REST selects of them."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from typing import Any
 from zlib import crc32
 
 import orjson
+from graphql import GraphQLObjectType, get_nullable_type, is_list_type
 
-from resolvers.collection import Collection
-from resolvers.relations import BelongsTo, HasMany, Listed, Relation, Via
-from schema import COLLECTIONS
-from tests.gateway.execution.compiled.values import TEXTS, Row, object_type, relation_of, row_of, uuid
+from gateway.execution.compiled.shapes import definition_of
+from resolvers.collection import DECLARED, Collection
+from resolvers.reading import parameters
+from resolvers.relations import BelongsTo, HasMany, Relation, Via
+from tests.gateway.execution.compiled.values import TEXTS, Row, keys_of, object_type, relation_of, row_of, uuid
 
 SIZES = {"flows": 5, "deployments": 7, "flow_runs": 14, "task_runs": 14, "logs": 16, "work_pools": 3, "work_queues": 5}
 """How many rows of a collection; of the others, 12."""
-BY_NAME = {collection.name: collection for collection in COLLECTIONS}
+BY_NAME = {collection.name: collection for collection in DECLARED}
 Key = Callable[[Row], Any]
 
 
-def relations_of(collection: Collection) -> list[Relation]:
-    """Return the relations that rows of a collection have."""
-    fields = object_type(collection.row.__name__).fields.values()
-    return [relation for field in fields if (relation := relation_of(field))]
+def relations_of(kind: GraphQLObjectType) -> list[Relation]:
+    """Return the relations that rows of a type have."""
+    return [relation for field in kind.fields.values() if (relation := relation_of(field))]
 
 
-RELATIONS = [(collection, relation) for collection in COLLECTIONS for relation in relations_of(collection)]
+RELATIONS = [
+    (collection, relation) for collection in DECLARED for relation in relations_of(object_type(collection.row.__name__))
+]
+
+
+def own_name(collection: Collection) -> str:
+    """Return the key of the name by which a row is read."""
+    last = [*parameters(collection.named or ""), "name"][-1]
+    return last if last in collection.row.model_fields else "name"
 
 
 class World:
-    """Rows of every collection by its name; `lists` are those that REST gives by what they belong to."""
+    """Rows of every collection by its name."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         rng = random.Random(seed)  # noqa: S311  test data
         self.rows: dict[str, list[Row]] = {
             collection.name: [_row(collection, rng) for _ in range(SIZES.get(collection.name, 12))]
-            for collection in COLLECTIONS
+            for collection in DECLARED
         }
         self._relate(rng)
-        self.lists: dict[tuple[str, str], list[Row]] = {}
-        for collection, relation in RELATIONS:
-            if isinstance(relation, Listed):
-                self._share_out(rng, collection, relation)
-        self.by_id = {(name, row["id"]): row for name, rows in self.rows.items() for row in rows}
+        self.by_id = {(name, row["id"]): row for name, rows in self.rows.items() for row in rows if "id" in row}
         self._places = {name: dict(self._places_of(collection)) for name, collection in BY_NAME.items()}
 
     def _relate(self, rng: random.Random) -> None:
@@ -52,23 +58,39 @@ class World:
                 self._point(rng, self.rows[collection.name], relation.key, relation.collection, relation.by)
             elif isinstance(relation, HasMany) and isinstance(relation.key, str):
                 self._point(rng, self.rows[relation.collection.name], relation.key, collection, relation.by)
+        for collection in DECLARED:
+            for source in _sources_by_lists(object_type(collection.row.__name__)):
+                self._name(rng, self.rows[collection.name], source.by, self.rows[source.collection.name])
 
     def _point(self, rng: random.Random, rows: list[Row], key: str, parents: Collection, by: str) -> None:
         """Let rows name their parents: few of them often, now and then none or one that there isn't."""
-        known = [parent[by] for parent in self.rows[parents.name]]
-        for row in rows:
+        known = [parent.get(by) for parent in self.rows[parents.name]]
+        for row in rows if key != "id" else ():
             roll = rng.random()
             row[key] = None if roll < 0.1 else uuid(rng) if roll < 0.15 else rng.choice(known[: rng.choice((2, 99))])
 
-    def _share_out(self, rng: random.Random, parents: Collection, relation: Listed) -> None:
-        for row in self.rows[relation.collection.name]:
-            parent = rng.choice(self.rows[parents.name])["id"]
-            self.lists.setdefault((relation.collection.name, parent), []).append(row)
+    def _name(self, rng: random.Random, rows: list[Row], key: str, others: list[Row]) -> None:
+        """Let rows name others by a list of ids, one that there isn't among them."""
+        known = [*(row["id"] for row in others), uuid(rng)]
+        for row in rows:
+            row[key] = rng.sample(known, rng.choice((0, 1, 2, 3)))
+
+    def named(self, collection: str, name: str) -> list[Row]:
+        """Return the rows of a name; the collection may be told by its parameter in a route, `flow_name`."""
+        known = next((each for each in DECLARED if collection in {each.name, f"{each.one}_name"}), None)
+        return [row for row in self.rows[known.name] if row.get(own_name(known)) == name] if known else []
+
+    def pointed(self, kind: GraphQLObjectType, row: Row, rng: random.Random) -> Row:
+        """Let an object that is no collection's row name parents that there are."""
+        for relation in relations_of(kind):
+            if isinstance(relation, BelongsTo) and isinstance(relation.key, str):
+                self._point(rng, [row], relation.key, relation.collection, relation.by)
+        return row
 
     def _places_of(self, collection: Collection) -> list[tuple[tuple[str, str], Key]]:
         """Where a body names keys or parents of rows, and what a row has there."""
         own = {relation.by for _, relation in RELATIONS if isinstance(relation, BelongsTo)} | {"id"}
-        places: list[tuple[tuple[str, str], Key]] = [((collection.name, by), _value(by)) for by in own]
+        places: list[tuple[tuple[str, str], Key]] = [((collection.own, by), _value(by)) for by in own]
         for _, relation in RELATIONS:
             if isinstance(relation, HasMany) and relation.collection is collection:
                 places.append((relation.place, self._key(relation.key)))
@@ -95,10 +117,20 @@ class World:
         return sorted(rows, key=lambda row: crc32(row["id"].encode(), order))
 
 
+def _sources_by_lists(kind: GraphQLObjectType) -> Iterator[Any]:
+    """Find the connections of rows that a row names by a list of ids."""
+    keys = keys_of(kind)
+    for field in kind.fields.values():
+        source = definition_of(field).metadata.get("source")
+        by = getattr(source, "by", "id")
+        if source and by in keys and is_list_type(get_nullable_type(keys[by].type)):
+            yield source
+
+
 def _row(collection: Collection, rng: random.Random) -> Row:
     row = row_of(object_type(collection.row.__name__), rng)
-    if "name" in row:
-        row["name"] = f"{rng.choice(TEXTS)[:20]}{rng.randrange(100)}"
+    for key in {"name", own_name(collection)} & row.keys():
+        row[key] = f"{rng.choice(TEXTS)[:20]}{rng.randrange(100)}"
     return row
 
 
