@@ -16,8 +16,13 @@ def canonical(value: str) -> str:
 
 
 def path_argument(name: str, value: str) -> str:
-    """Check an argument that stands in a route: its name says whether it is an id."""
-    return id_argument(name, value) if is_id(name) else value
+    """Check an argument that stands in a route, an id where its name says so; else it may not be empty: REST has no such route."""
+    if is_id(name):
+        return id_argument(name, value)
+    if not value:
+        msg = f"`{graphql_name(name)}` is empty."
+        raise BadUserInput(msg)
+    return value
 
 
 def is_id(name: str) -> bool:

@@ -28,6 +28,7 @@ REFUSED = {
     '{ flowRun(id: "") { id } }': "`id`: '' is not a UUID",
     '{ node(id: "x") { id } }': "`id`: 'x' is not a UUID",
     f'{{ nodes(ids: ["{UNKNOWN}", "x"]) {{ ... on Flow {{ id }} }} }}': "`ids`: 'x' is not a UUID",
+    '{ workers(workPoolName: "") { nodes { id } } }': "`workPoolName` is empty",
     "{ flow { id } }": "Give either `id` or `name`.",
     f'{{ flow(id: "{UNKNOWN}", name: "a") {{ id }} }}': "Give either `id` or `name`.",
     '{ deployment(name: "a") { id } }': "Give either `id` or `flowName` and `name`.",
