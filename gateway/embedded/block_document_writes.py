@@ -8,6 +8,7 @@ from fastapi import HTTPException, Query, Request, Response
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from gateway.embedded import stored
+from gateway.embedded.block_events import tell_document
 from gateway.embedded.block_rows import DOCUMENTS, SCHEMAS, TYPES
 from gateway.embedded.block_secrets import Data, kept
 from gateway.embedded.failures import CONFLICT
@@ -47,7 +48,9 @@ async def create_block_document(request: Request, block_document: BlockDocumentC
         stored.add(connection, DOCUMENTS, row)
         for field, other in references.items():
             _refer(connection, row["id"], field, other)
-        return 201, read_by(connection, "block_documents", id=row["id"])
+        made = read_by(connection, "block_documents", id=row["id"])
+        tell_document(connection, "created", made)
+        return 201, made
 
     return await answer(request, create)
 
@@ -62,24 +65,33 @@ async def update_block_document(request: Request, id: UUID, block_document: Bloc
         document = stored.load(connection, DOCUMENTS, str(id), json=("data",))
         if document is None:
             raise HTTPException(404, DOCUMENT_NOT_FOUND)
-        if "data" not in values and merges:
-            return 204, None  # Prefect changes nothing without values, not even the schema
-        schema = found(stored.load(connection, SCHEMAS, document["block_schema_id"], json=("fields",)), CONFLICT)
-        secret = schema["fields"].get("secret_fields", [])
-        given = kept(values.get("data", {}), document["data"], secret)
-        data, references = _separated(document["data"] | given if merges else given)
-        changes = {"data": data, "block_schema_id": _schema(connection, document, values.get("block_schema_id"))}
-        stored.change(connection, DOCUMENTS, document["id"], changes)
-        _refer_anew(connection, document["id"], references)
+        if "data" in values or not merges:  # Prefect changes nothing without values, not even the schema
+            _change(connection, document, values, merges=merges)
+        tell_document(connection, "updated", read_by(connection, "block_documents", id=document["id"]))
         return 204, None
 
     await answer(request, update)
 
 
+def _change(connection: Connection, document: Row, values: Row, *, merges: bool) -> None:
+    schema = found(stored.load(connection, SCHEMAS, document["block_schema_id"], json=("fields",)), CONFLICT)
+    secret = schema["fields"].get("secret_fields", [])
+    given = kept(values.get("data", {}), document["data"], secret)
+    data, references = _separated(document["data"] | given if merges else given)
+    changes = {"data": data, "block_schema_id": _schema(connection, document, values.get("block_schema_id"))}
+    stored.change(connection, DOCUMENTS, document["id"], changes)
+    _refer_anew(connection, document["id"], references)
+
+
 @router.delete("/block_documents/{id:uuid}", status_code=204, responses=MISSING, tags=["block_documents"])
 async def delete_block_document(request: Request, id: UUID) -> None:  # noqa: A002 (the parameter's name in the API)
     """Delete a block document."""
-    await act(request, lambda connection: remove(connection, "block_documents", str(id)), DOCUMENT_NOT_FOUND)
+
+    def delete_(connection: Connection) -> bool:
+        tell_document(connection, "deleted", read_by(connection, "block_documents", id=str(id)))
+        return remove(connection, "block_documents", str(id))
+
+    await act(request, delete_, DOCUMENT_NOT_FOUND)
 
 
 @router.get("/block_documents/{id:uuid}", response_model=BlockDocument, responses=MISSING, tags=["block_documents"])

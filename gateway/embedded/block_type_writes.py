@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.embedded import stored
 from gateway.embedded.block_checksums import checksum
+from gateway.embedded.block_events import tell_type
 from gateway.embedded.block_rows import TYPES
 from gateway.embedded.block_schema_writes import add_schema, newest
 from gateway.embedded.block_system import SYSTEM
@@ -42,6 +43,7 @@ async def create_block_type(request: Request, block_type: BlockTypeCreate) -> Re
             raise HTTPException(409, f'Block type with name "{values["name"]}" already exists')
         row = stored.new_row(TYPES, **_escaped(values))
         stored.add(connection, TYPES, row)
+        tell_type(connection, "created", row)
         return 201, read_by(connection, "block_types", id=row["id"])
 
     return await answer(request, create)
@@ -59,6 +61,7 @@ async def update_block_type(request: Request, id: UUID, block_type: BlockTypeUpd
         # Who saves a block sends its type again, which was escaped when it came first.
         if _plain(values) != _plain({name: there[name] for name in CHANGEABLE}):
             stored.change(connection, TYPES, str(id), values)
+            tell_type(connection, "updated", there | values)
         return 204, None
 
     await answer(request, update)
@@ -74,6 +77,7 @@ async def delete_block_type(request: Request, id: UUID) -> None:  # noqa: A002 (
             raise HTTPException(404, TYPE_NOT_FOUND)
         if there["is_protected"]:
             raise HTTPException(403, "protected block types cannot be deleted.")
+        tell_type(connection, "deleted", there)
         remove(connection, "block_types", str(id))
         return 204, None
 

@@ -1,13 +1,21 @@
 """Blocks: their relations both ways, what each query calls, and that secrets are told only where they are asked for."""
 
+import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.resolvers.conftest import Place
+from gateway.execution import Execution, GraphQLRequest
+from gateway.settings import Settings
+from gateway.upstream import Transport, Upstream
+from gateway.upstream.transport import Reply
+from resolvers.context import Context
+from resolvers.rows import JsonRows
+from tests.resolvers.conftest import FAR, SCHEMA, Place
 from tests.resolvers.world import Row
 
 TOLD = "told on demand"
@@ -301,3 +309,45 @@ async def test_types_and_schemas_are_created_changed_and_deleted(place: Place) -
     assert (system["blockType"]["isProtected"], system["gone"]) == (True, None)
     kept = await once.ask("mutation ($id: ID!) { deleteBlockType(id: $id) }", {"id": system["blockType"]["id"]})
     assert kept["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+class Counting:
+    """A transport that notes who asked for what."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.ends_cancelled = transport.ends_cancelled
+        self.sent: list[tuple[str | None, bool]] = []
+
+    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        """Send on."""
+        self.sent.append((headers.get("authorization"), b"include_secrets" in (body or b"")))
+        return await self._transport.send(method, path, body, headers)
+
+    async def aclose(self) -> None:
+        """Leave the other's transport open."""
+
+
+async def test_secrets_are_shared_by_the_same_question_of_the_same_caller_alone_and_never_kept(blocks: Blocks) -> None:
+    transport = Counting(blocks.place.transport)
+    settings = Settings(upstream=None)
+    execution = Execution(
+        SCHEMA,
+        Upstream(transport, settings),
+        settings,
+        lambda rest: Context(JsonRows(rest), page=settings.page_size, max_first=settings.max_first),
+    )
+    query = "query ($id: ID!, $told: Boolean) { blockDocument(id: $id, includeSecrets: $told) { data } }"
+
+    async def ask(caller: str, *, told: bool) -> str:
+        variables = {"id": blocks.documents[1][0]["id"], "told": told}
+        answer = await execution.run(GraphQLRequest(query, FAR, variables, authorization=caller))
+        value: str = orjson.loads(answer.content())["data"]["blockDocument"]["data"]["value"]
+        return value
+
+    asked = [("Bearer a", True), ("Bearer a", True), ("Bearer a", False), ("Bearer b", True), ("Bearer b", False)]
+    found = await asyncio.gather(*(ask(caller, told=told) for caller, told in asked))
+    assert found == [f"{TOLD} 0" if told else HIDDEN for _, told in asked]
+    assert sorted(map(str, transport.sent)) == sorted(map(str, set(asked)))
+    await ask("Bearer a", told=True)
+    assert len(transport.sent) == len(set(asked)) + 1
