@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import httpx
@@ -65,11 +65,11 @@ def document(mutation: str, **variables: Any) -> str:
 
 
 @asynccontextmanager
-async def open_gateway(**settings: Any) -> AsyncGenerator[Gateway]:
-    """Serve the gateway on a free port for as long as the block lasts."""
-    app = create_app(Settings(**settings))
+async def open_gateway(ws: Literal["none", "auto"] = "none", **settings: Any) -> AsyncGenerator[Gateway]:
+    """Serve the gateway on a free port for as long as the block lasts, its websockets too where `ws` is "auto"."""
+    app = create_app(Settings(**{"services": False, **settings}))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Quiet(uvicorn.Config(app, log_config=None, ws="none", lifespan="on"))
+        server = Quiet(uvicorn.Config(app, log_config=None, ws=ws, lifespan="on"))
         serving = asyncio.create_task(server.serve([listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
