@@ -4,10 +4,16 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import delete
+
+from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.orchestration.states import State, awaiting_retry, has_result
 from gateway.embedded.orchestration.transition import ANY, TERMINAL, Abort, Reject, Rule, Transition, Verdict
+from gateway.embedded.tables import TABLES
 from schema.states import StateType
+
+INPUTS = TABLES["flow_run_inputs"]
 
 
 def _set_policy(transition: Transition, **changes: Any) -> None:
@@ -138,6 +144,10 @@ class HandlePausing(Rule):
     def after(self, transition: Transition) -> None:
         keys = transition.run["empirical_policy"].get("pause_keys", ())
         _set_policy(transition, pause_keys=[*keys, self.key])
+        # A pause that has not fired in this attempt finds no input of an earlier one.
+        if keyset := transition.proposed and transition.proposed.details.run_input_keyset:
+            of_pause = (INPUTS.c.flow_run_id == transition.run["id"]) & member(INPUTS.c.key, list(keyset.values()))
+            transition.connection.execute(delete(INPUTS).where(of_pause))
 
 
 class HandleResuming(Rule):
