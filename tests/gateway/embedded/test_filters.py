@@ -206,7 +206,7 @@ async def test_filters_select_what_they_mean(database: Database, collection: str
 
 def test_every_field_of_every_filter_is_drawn() -> None:
     for collection in COLLECTIONS:
-        if collection.filter:
+        if collection.filter and collection.name in WORLD:
             assert set(FIELDS[collection.name]) == set(collection.filter.model_fields) - {"operator"}
 
 

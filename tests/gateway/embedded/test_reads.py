@@ -19,7 +19,7 @@ from tests.gateway.embedded.population import START, fill, make_world
 
 WORLD = make_world(11)
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-FILTERED = [collection for collection in COLLECTIONS if collection.filter]
+FILTERED = [collection for collection in COLLECTIONS if collection.filter and collection.name in WORLD]
 
 
 @pytest.fixture
