@@ -9,7 +9,9 @@ Where the embedded server differs from Prefect 3.9.1 on purpose, and no request 
 - a body's datetime, UUID or schedule that cannot be read is a 422 too, but pydantic says why in words of its own, and a
   history without its start is told with the whole body as input;
 - ties in a sort are broken by id;
-- a pool's default queue cannot be deleted by itself, blocks referred to by id are not looked up, and parameters are not
+- what is in a secret value of a block that is an object is hidden: Prefect shows it; a document of an unknown type or schema
+  is a 409, and a nested schema that is nowhere a 400: Prefect fails with 500;
+- a pool's default queue cannot be deleted by itself, and parameters are not
   made of templates (`__prefect_kind`): these belong to collections that are not here yet;
 - in bulk, a deployment that is not in a work pool is named by its id in the error;
 - a tag's limit that is reset has its slots free again, with what was held of other limits left alone, and a page of limits
