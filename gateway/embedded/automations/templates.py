@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 from jinja2 import ChainableUndefined, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from gateway.embedded.types import dump_json
+from pydantic import BaseModel
 
 MOST_LOOPS, DEEPEST_LOOP, LONGEST_RANGE = 10, 2, 100
 
@@ -39,13 +38,24 @@ def _flow_run_id(text: str | None) -> str | None:
     return found and found[1]
 
 
+def _json(value: Any) -> str:
+    """Write JSON; raises TypeError for what is none, such as a name that nothing is known by."""
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(type(value).__name__)
+
+
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=ChainableUndefined)
     environment.globals["range"] = _range
     # The embedded server has no UI whose addresses could be told.
     environment.filters |= {
-        "tojson": dump_json,
+        "tojson": _json,
         "flow_run_id": _flow_run_id,
         "ui_url": lambda _: None,
         "ui_resource_events_url": lambda _: None,
