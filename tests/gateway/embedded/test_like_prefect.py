@@ -9,6 +9,8 @@ Where the embedded server differs from Prefect 3.9.1 on purpose, and no request 
 - a body's datetime, UUID or schedule that cannot be read is a 422 too, but pydantic says why in words of its own, and a
   history without its start is told with the whole body as input;
 - ties in a sort are broken by id;
+- an input's key that is none is a 422, and a graph may be asked since a time without a zone: Prefect fails with 500;
+- an edge of a flow run's graph is told once, Prefect tells it as often as the task run at its other end has inputs;
 - what is in a secret value of a block that is an object is hidden: Prefect shows it; a document of an unknown type or schema
   is a 409, and a nested schema that is nowhere a 400: Prefect fails with 500;
 - a pool's default queue cannot be deleted by itself, and parameters are not
