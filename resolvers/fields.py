@@ -214,7 +214,9 @@ def gathered(collection: Collection, *, within: str, key: str, order: str, by: s
 
     `within` is the route that filters those of one parent, in the order of a number, `order`.
     """
-    source = Gathered(Gathering(collection, replace(collection, within=within), key, order), by)
+    # What is found by id alone is asked of the collection itself.
+    alone = replace(collection, within=within, item=False)
+    source = Gathered(Gathering(collection, alone, key, order), by)
     return _nested(source, connection(collection.row), window_arguments(collection), description)
 
 
