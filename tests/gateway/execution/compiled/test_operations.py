@@ -28,7 +28,7 @@ from tests.gateway.execution.compiled.operations import operation
 from tests.gateway.execution.compiled.world import world
 from tests.gateway.stack import SCHEMA
 
-DOCUMENTS = [parse(operation(random.Random(seed), world(seed % 4), 1, seed)[0].text) for seed in range(1_200)]  # noqa: S311
+DOCUMENTS = [parse(operation(random.Random(seed), world(seed % 4), 1, seed)[0].text) for seed in range(2_400)]  # noqa: S311
 
 
 def reachable(kind: object, found: set[object]) -> None:
