@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
+OLD := 2.8.7 2.20.27 3.0.0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test fuzz lint format schema bench bench-peers bench-report bench-embedded plans clean
+.PHONY: help serve test fuzz crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -19,6 +20,13 @@ test: .venv/dev.installed ## All tests; one that misses a tool is skipped and sa
 fuzz: .venv/dev.installed ## Compares compiled plans with graphql-core on CASES=3000 random operations, from SEED=the time on.
 	@PREFECT_GRAPHQL_TEST_CASES=$(or $(CASES),3000) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),$$(date +%s)) \
 	$(BIN)/python -m pytest tests/gateway/execution/compiled/test_alike.py tests/gateway/execution/compiled/test_together.py
+
+test-old: .venv/dev.installed $(OLD:%=.cache/old/%/installed) ## Tests against older servers, installed in .cache/old; writes deploy/readme/older-servers.md.
+	@$(BIN)/python -m pytest -n 0 tests/old/older_servers.py
+
+crashes: .venv/dev.installed ## Lets schemathesis ask every field of the running GraphQL endpoint EXAMPLES=1 times, from SEED=0: nothing may crash.
+	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),1) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
+	$(BIN)/python -m pytest tests/gateway/crashes.py
 
 lint: .venv/dev.installed ## Style, types, import layers, the image's file.
 	@$(BIN)/ruff check
@@ -63,6 +71,13 @@ clean: ## Removes the environment and whatever tools left; a database stays.
 		echo "Python 3.11, 3.12 or 3.13 is needed; \`$(PYTHON) --version\` says: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13" >&2; \
 		exit 1; \
 	fi
+
+# Each in an environment of its own: they need older libraries than we do.
+.cache/old/%/installed: tests/old/requirements-%.txt | .venv/bin/python
+	@echo "Installing Prefect $* into $(@D) ..." >&2
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 define install
 	@if uv --version >/dev/null 2>&1; then uv pip install --quiet --python .venv --editable . $(1); \
