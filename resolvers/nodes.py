@@ -8,7 +8,7 @@ from typing import Any
 from resolvers.batches import by
 from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
-from resolvers.errors import Lacking, UpstreamError
+from resolvers.errors import Lacking, NotFound, UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # 
         elif row is not None:
             return Found(collection, row)
     failures = [failure for failure in found if isinstance(failure, BaseException)]
-    serious = [failure for failure in failures if not isinstance(failure, Lacking)]
+    serious = [failure for failure in failures if not isinstance(failure, Lacking | NotFound)]
     if len(failures) == len(found) or any(collection.row.__name__ in types for collection in collections):
         serious = failures
     if serious:

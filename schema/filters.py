@@ -27,6 +27,12 @@ class TaskRunFilters(_RunFilters):
     pass
 
 
+@strawberry.pydantic.input(description="Which task runs a chart shows, by themselves and by what is related to them.")
+class TaskRunBarFilters(TaskRunFilters):
+    work_pools: WorkPoolFilter | None = absent("By the work pool.")
+    work_queues: WorkQueueFilter | None = absent("By the work queue.")
+
+
 @strawberry.pydantic.input(description="Which flows, by themselves and by what is related to them.")
 class FlowFilters(_RunFilters):
     work_pools: WorkPoolFilter | None = absent("By the work pool.")

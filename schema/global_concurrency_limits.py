@@ -66,6 +66,12 @@ class LeaseHolderInput(Input):
     id: Id = Field(description="Its id.")
 
 
+@strawberry.pydantic.type(description="A global concurrency limit as it was created.")
+class NewGlobalConcurrencyLimit(GlobalConcurrencyLimit):
+    denied_slots: int | None = absent("How many slots were asked for in vain.")
+    avg_slot_occupancy_seconds: float | None = absent("How long a slot is taken, on average.")
+
+
 @strawberry.pydantic.type(description="A limit whose slots were taken or given back.")
 class OccupiedLimit(Part):
     id: Id = Field(description="The limit's UUID.")
@@ -105,6 +111,9 @@ TAKING: Body = {
     **SLOTS,
     "mode": (told(SlotMode | None, "What the slots are for; CONCURRENCY by default."), UNSET, "mode"),
 }
+IGNORED: Body = {
+    "create_if_missing": (told(bool | None, "Deprecated in Prefect, which ignores it."), UNSET, "create_if_missing")
+}
 SECONDS: Body = {
     "lease_duration": (
         told(float | None, "Seconds until the lease ends unless it is renewed, 60 to 86400; 300 by default."),
@@ -114,7 +123,7 @@ SECONDS: Body = {
 }
 
 ACTIONS = {
-    "create_global_concurrency_limit": create(GlobalConcurrencyLimit, GlobalConcurrencyLimitCreate),
+    "create_global_concurrency_limit": create(NewGlobalConcurrencyLimit, GlobalConcurrencyLimitCreate),
     "update_global_concurrency_limit": update(GlobalConcurrencyLimit, GlobalConcurrencyLimitUpdate),
     "delete_global_concurrency_limit": delete(),
     "increment_global_concurrency_limits": Action(
@@ -123,7 +132,7 @@ ACTIONS = {
         occupied,
         list[OccupiedLimit | None] | None,
         "Take slots of all limits, or of none: the error RATE_LIMITED says that there are too few.",
-        TAKING,
+        {**TAKING, **IGNORED},
     ),
     "increment_global_concurrency_limits_with_lease": Action(
         "POST",
@@ -142,6 +151,7 @@ ACTIONS = {
         {
             **SLOTS,
             "occupancy_seconds": (told(float | None, "How long they were taken."), UNSET, "occupancy_seconds"),
+            **IGNORED,
         },
     ),
     "end_concurrency_lease": Action(

@@ -75,7 +75,7 @@ READS = {
         "Task runs that ended and that failed in twenty equal parts of a time, which starts at the filter's `taskRuns.startTime.after`.",
         model=TaskRunBar,
         many=True,
-        body={"filter": _filter("schema.filters.TaskRunFilters", required=True)},
+        body={"filter": _filter("schema.filters.TaskRunBarFilters", required=True)},
     ),
     "ui_task_run_counts": Reading(
         "POST",

@@ -30,6 +30,12 @@ DISTURBING = (
 )
 
 
+# What the settings of Prefect 3, 2 and of Orion begin with.
+PREFIXES = ("SERVER", "API", "ORION")
+
+FACTORY = "prefect.server.api.server:create_app"
+
+
 class Busy(Exception):
     """Prefect on SQLite answers 503 where something else holds the lock; nothing was written."""
 
@@ -44,15 +50,16 @@ async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Resp
 
 
 @contextmanager
-def run_prefect(home: Path, **settings: str) -> Generator[str]:
+def run_prefect(home: Path, *, python: str = sys.executable, factory: str = FACTORY, **settings: str) -> Generator[str]:
     """Run the REST API of a real Prefect server on a new SQLite file in `home`; yield its URL, `.../api`.
 
-    `settings` are its own (`services_triggers_enabled="true"`), else what disturbs tests is off.
+    `settings` are its own (`services_triggers_enabled="true"`), else what disturbs tests is off. `python` is the one that
+    it is installed for, `factory` what makes its app.
 
     The first request waits until the server has started (some ten seconds): give it a long timeout.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment |= {f"PREFECT_SERVER_{name}": "false" for name in DISTURBING}
+    environment |= {f"PREFECT_{prefix}_{name}": "false" for prefix in PREFIXES for name in DISTURBING}
     environment |= {f"PREFECT_SERVER_{name.upper()}": value for name, value in settings.items()}
     environment |= {
         "PREFECT_HOME": str(home),
@@ -61,7 +68,7 @@ def run_prefect(home: Path, **settings: str) -> Generator[str]:
     # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         descriptor, port = listening.fileno(), listening.getsockname()[1]
-        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+        command = [python, "-m", "uvicorn", "--factory", factory]
         command += ["--fd", str(descriptor), "--log-level", "warning"]
         with (home / "server.log").open("w") as log:
             process = subprocess.Popen(
@@ -71,4 +78,8 @@ def run_prefect(home: Path, **settings: str) -> Generator[str]:
         yield f"http://127.0.0.1:{port}/api"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # old ones wait for their clients
+            process.kill()
+            process.wait(timeout=30)

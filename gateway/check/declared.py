@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import strawberry
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, create_model
 from strawberry.types.lazy_type import StrawberryLazyReference
 
 from gateway.check.operations import Json, Operation, Operations, Shape, by_key
@@ -16,6 +16,7 @@ from resolvers.actions import Action, Body
 from resolvers.collection import Collection, named
 from resolvers.readings import Reading
 from resolvers.relations import HasMany, Many
+from resolvers.sources import Gathered
 from schema import COLLECTIONS
 from schema.scalars import Id
 from schema.server import ACTIONS, READS
@@ -38,7 +39,7 @@ def _all() -> Iterator[Operation]:
         yield from _reads(collection)
         yield from _readings(collection.reads.values(), collection.path)
         yield from _actions(collection.actions.values(), collection.path)
-        yield from _counts(collection)
+        yield from _relations(collection)
     yield from _readings(READS.values())
     yield from _actions(ACTIONS.values())
 
@@ -49,6 +50,8 @@ def _reads(collection: Collection) -> Iterator[Operation]:
     if collection.listed:
         path, _, query = collection.listed.partition("?")
         yield Operation("GET", path, {name: _shape(Id) for name, _ in parse_qsl(query)}, answer=rows)
+    elif collection.tokens:
+        yield from _pages(collection)
     else:
         sort = {"sort": collection.sort} if collection.sort else {}
         body = _object({**groups, **sort, **options}, WINDOW)
@@ -64,18 +67,29 @@ def _reads(collection: Collection) -> Iterator[Operation]:
     yield Operation("POST", f"{collection.path}/paginate", sent=False)
 
 
+def _pages(collection: Collection) -> Iterator[Operation]:
+    """Yield the routes of pages that follow each other by tokens; the order is a key of the own filter."""
+    found = {collection.name: list[collection.row], "total": int, "next_page": str | None}  # type: ignore[name-defined]  # a variable
+    path, answer = f"{collection.path}/filter", _object(found)
+    ordered: type[BaseModel] = create_model("Ordered", __base__=collection.filter, order=(collection.sort, None))  # type: ignore[arg-type]  # it has both
+    yield Operation("POST", path, body=_object({collection.own: ordered}, WINDOW), answer=answer)
+    yield Operation("GET", f"{path}/next", {"page-token": _shape(str)}, answer=answer)
+
+
 def _groups(collection: Collection) -> dict[str, Any]:
     if collection.filters:
         return {name: field.annotation for name, field in named(collection.filters).model_fields.items()}
     return {collection.own: collection.filter} if collection.filter else {}
 
 
-def _counts(collection: Collection) -> Iterator[Operation]:
-    """Yield the routes that count the children of many rows."""
+def _relations(collection: Collection) -> Iterator[Operation]:
+    """Yield the routes that relations read: what counts the children of many rows, what has those of one."""
     for field in collection.row.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # Strawberry's mark
-        relation = field.metadata.get("relation")
+        relation, source = field.metadata.get("relation"), field.metadata.get("source")
         if isinstance(relation, HasMany) and isinstance(relation.counts, Many):
             yield Operation("POST", relation.counts.path, body=_object({relation.counts.ids: list[Id]}))
+        if isinstance(source, Gathered):
+            yield from _reads(source.gathering.alone)
 
 
 def _readings(readings: Iterable[Reading], path: str = "") -> Iterator[Operation]:

@@ -16,6 +16,10 @@ TEXT = frozenset({"string"})
 NUMBERS = frozenset({"number", "integer"})
 
 
+Key = tuple[str, str, str, str]
+"""What would be missed, the name of the object, its key, body or answer."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One difference: `what` (a route, a filter field, ...) at `where` is `problem`; for types, what each side says."""
@@ -49,15 +53,15 @@ class _Comparison:
     """Compares shapes; a pair of components is compared once, however many routes have it."""
 
     seen: set[tuple[str, str | None, str]] = field(default_factory=set)
-    found: set[tuple[str | None, str, str]] = field(default_factory=set)
-    missed: dict[tuple[str, str, str], Difference] = field(default_factory=dict)
+    found: set[Key] = field(default_factory=set)
+    missed: dict[Key, Difference] = field(default_factory=dict)
 
     def lacking(self) -> Iterator[Difference]:
-        """Yield the keys that nothing in the upstream has which is mirrored by one type."""
+        """Yield the keys of an object that none of its counterparts has."""
         return (missed for key, missed in self.missed.items() if key not in self.found)
 
     def operation(self, theirs: Operation, ours: Operation) -> Iterator[Difference]:
-        yield from self._keys(theirs.query, ours.query, None, str(theirs), "query parameter")
+        yield from self._keys(theirs.query, ours.query, str(theirs), str(theirs), "query parameter")
         if theirs.body and ours.body:
             yield from self.shapes(theirs.body, ours.body, str(theirs), BODY)
         elif theirs.body:
@@ -83,27 +87,27 @@ class _Comparison:
         yield from _values(theirs, ours, place, part, what)
         if theirs.items and ours.items:
             yield from self.shapes(theirs.items, ours.items, where, part, what)
-        yield from self._keys(theirs.fields, ours.fields, ours.name, place, part)
+        yield from self._keys(theirs.fields, ours.fields, ours.name or place, place, part)
 
     def _keys(
-        self, theirs: Mapping[str, Shape], ours: Mapping[str, Shape], mirror: str | None, place: str, part: str
+        self, theirs: Mapping[str, Shape], ours: Mapping[str, Shape], mirror: str, place: str, part: str
     ) -> Iterator[Difference]:
-        """Compare what two objects have, `mirror` being the name of ours."""
+        """Compare what two objects have, `place` naming theirs and `mirror` ours."""
         separator = ": " if " " in place else "."
         for key in {**theirs, **ours}:
             where, what = f"{place}{separator}{key}", _what(place, key, part)
-            if key not in ours:
-                yield Difference(NOT_MIRRORED, what, where)
-            elif key in theirs:
-                self.found.add((mirror, key, part))
+            if key in theirs and key in ours:
+                self.found |= {(LACKING, mirror, key, part), (NOT_MIRRORED, place, key, part)}
                 yield from self.shapes(theirs[key], ours[key], where, part, what)
+            elif key in theirs:
+                self.missed[NOT_MIRRORED, place, key, part] = Difference(NOT_MIRRORED, what, where)
             elif not ours[key].added:
-                self.missed[mirror or place, key, part] = Difference(LACKING, what, where)
+                self.missed[LACKING, mirror, key, part] = Difference(LACKING, what, where)
 
 
 def unlike(theirs: frozenset[str], ours: frozenset[str]) -> bool:
-    """Tell whether the upstream may have a kind of value for which we have no place."""
-    if theirs & ours and not ("fields" in theirs and "fields" not in ours):
+    """Tell whether the upstream may have a kind of value for which we have no place; a list has one for its only element."""
+    if theirs & ours and not ("fields" in theirs and not ours & {"fields", "array"}):
         return False
     if "number" in ours and theirs & NUMBERS:
         return False

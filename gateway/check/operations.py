@@ -45,9 +45,12 @@ class Shape:
 
     @cached_property
     def items(self) -> "Shape | None":
-        """The elements of a list."""
+        """The elements of a list; of pairs `[id, object]` the objects."""
         found = next((part["items"] for part in self._parts if part.get("items")), None)
-        return None if found is None else Shape(found, self.document)
+        if found is None:
+            return None
+        last = found.get("prefixItems", [found])[-1]
+        return Shape(last if "$ref" in last else found, self.document)
 
     @cached_property
     def values(self) -> frozenset[str]:

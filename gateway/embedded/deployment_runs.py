@@ -37,7 +37,7 @@ BULK_CREATE_LIMIT = 100
 class Created(BaseModel):
     """What became of one of the runs to create."""
 
-    flow_run_id: str | None
+    flow_run_id: UUID | None
     status: Literal["CREATED", "FAILED"]
     error: str | None
 

@@ -53,7 +53,7 @@ class CreatedLimit(GlobalConcurrencyLimit):
 class Occupied(BaseModel):
     """A limit whose slots were taken or given back."""
 
-    id: str
+    id: UUID
     name: str
     limit: int
 
@@ -61,7 +61,7 @@ class Occupied(BaseModel):
 class Leased(BaseModel):
     """Slots that are held by a lease."""
 
-    lease_id: str
+    lease_id: UUID
     limits: list[Occupied]
 
 
@@ -75,6 +75,7 @@ class Holder(BaseModel, extra="forbid"):
 Names = Annotated[list[str], Body(min_length=1, description="Names of limits; those that are not there limit nothing.")]
 Slots = Annotated[int, Body(gt=0, description="How many slots of each limit.")]
 Mode = Annotated[Literal["concurrency", "rate_limit"], Body(description="What the slots are taken for.")]
+Ignored = Annotated[bool | None, Body(deprecated=True, description="Ignored, as in Prefect.")]
 Seconds = Annotated[float, Body(ge=60, le=86_400, description="Seconds until the lease ends unless it is renewed.")]
 
 
@@ -200,7 +201,13 @@ async def _taken(
 
 
 @router.post("/increment", response_model=list[Occupied], responses=LOCKED)
-async def increment(request: Request, slots: Slots, names: Names, mode: Mode = "concurrency") -> Response:
+async def increment(
+    request: Request,
+    slots: Slots,
+    names: Names,
+    mode: Mode = "concurrency",
+    create_if_missing: Ignored = None,  # noqa: ARG001
+) -> Response:
     """Take slots of all limits, or of none."""
     return await _taken(request, names, slots, mode, lambda _, limits: occupied(limits))
 
@@ -230,6 +237,7 @@ async def decrement(
     slots: Slots,
     names: Names,
     occupancy_seconds: Annotated[float | None, Body(gt=0, description="How long the slots were taken.")] = None,
+    create_if_missing: Ignored = None,  # noqa: ARG001
 ) -> Response:
     """Give slots of limits back."""
 

@@ -49,7 +49,7 @@ class OrchestrationResult(BaseModel):
 class FlowRunResult(OrchestrationResult):
     """The verdict for one of many flow runs."""
 
-    flow_run_id: str
+    flow_run_id: UUID
 
 
 class BulkResult(BaseModel):

@@ -22,6 +22,8 @@ from schema.flow_runs import FLOW_RUNS, FlowRunSort
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS, TaskRun, TaskRunFilter
 from schema.ui import FlowRunPoint, NextFlowRun, TaskRunBar
+from schema.work_pools import WorkPoolFilter
+from schema.work_queues import WorkQueueFilter
 
 MOST_POINTS = 1_000
 BARS = 20
@@ -120,7 +122,12 @@ BarsBody: Any = body(
     TASK_RUNS,
     "BarsQuery",
     bodies.Body,
-    {**groups_of(TASK_RUNS), "task_runs": (TaskRunFilter, ...)},
+    {
+        **groups_of(TASK_RUNS),
+        "task_runs": (TaskRunFilter, ...),
+        "work_pools": (WorkPoolFilter | None, None),
+        "work_queues": (WorkQueueFilter | None, None),
+    },
 )
 
 
@@ -138,6 +145,7 @@ async def read_bars(request: Request, query: BarsBody) -> Response:
     failed = func.sum(case((member(TASKS.c.state_type, sorted(FAILED)), 1), else_=0))
     ended = member(TASKS.c.state_type, sorted(TERMINAL))
     groups = {**query.groups, "task_runs": query.task_runs.model_copy(update={"state": None})}
+    groups["work_pool_queues"] = groups.pop("work_queues", None)
     statement = select(bar, func.count(), failed).where(ended, *conditions("task_runs", groups)).group_by(bar.name)
     rows = await database_of(request).read(lambda connection: connection.execute(statement).all())
     bars = [{"completed": 0, "failed": 0} for _ in range(BARS)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Body, HTTPException, Request, Response
 from pydantic import BaseModel, TypeAdapter
@@ -21,7 +22,7 @@ BULK_LIMIT = 50
 class Deleted(BaseModel):
     """The ids of the rows that a bulk request deleted."""
 
-    deleted: list[str]
+    deleted: list[UUID]
 
 
 Limit = Annotated[int, Body(ge=1, le=BULK_LIMIT, description=f"Rows at most; {BULK_LIMIT} by default and at most.")]

@@ -53,7 +53,7 @@ def label_of(event: Event, label: str) -> str:
 class _Trigger(BaseModel):
     model_config = ConfigDict(ser_json_timedelta="float")
 
-    id: str = Field(default_factory=_new_id)
+    id: str = Field(default_factory=_new_id, json_schema_extra={"format": "uuid"})
 
     def tree(self) -> Iterator["Trigger"]:
         """Walk over this trigger and those within."""

@@ -1,0 +1,151 @@
+"""Every kind of drift that is planted into an upstream's document is found, at its place."""
+
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import pytest
+
+from gateway.check import Difference, declared, differences, documented
+from gateway.check.operations import Json
+from gateway.embedded import create_app
+from schema import COLLECTIONS
+
+DOCUMENT = create_app("sqlite://").openapi()
+DECLARED = declared()
+
+Plant = Callable[[Json], Any]
+
+
+def drift(plant: Plant | None = None) -> set[Difference]:
+    document = deepcopy(DOCUMENT)
+    if plant:
+        plant(document)
+    return set(differences(documented(document), DECLARED))
+
+
+@pytest.fixture(scope="module")
+def before() -> set[Difference]:
+    """What differs without anything planted."""
+    return drift()
+
+
+def properties(document: Json, component: str) -> Json:
+    found: Json = document["components"]["schemas"][component]["properties"]
+    return found
+
+
+PLANTED: dict[str, tuple[Plant, tuple[str, str, str]]] = {
+    "a route more": (
+        lambda d: d["paths"].update({"/flows/merge": {"post": {"responses": {}}}}),
+        ("not mirrored", "route", "POST /flows/merge"),
+    ),
+    "a route less": (lambda d: d["paths"].pop("/flows/count"), ("upstream lacks", "route", "POST /flows/count")),
+    "a method less": (
+        lambda d: d["paths"]["/flows/{id}"].pop("patch"),
+        ("upstream lacks", "route", "PATCH /flows/{id}"),
+    ),
+    "a group of a filter less": (
+        lambda d: properties(d, "FlowQuery").pop("work_pools"),
+        ("upstream lacks", "body field", "FlowQuery.work_pools"),
+    ),
+    "a filter field more": (
+        lambda d: properties(d, "FlowFilter").update(size={"type": "integer"}),
+        ("not mirrored", "filter field", "FlowFilter.size"),
+    ),
+    "a filter field less": (
+        lambda d: properties(d, "FlowFilter").pop("tags"),
+        ("upstream lacks", "filter field", "FlowFilter.tags"),
+    ),
+    "an operator more": (
+        lambda d: properties(d, "TimeFilter").update(near_={"type": "string"}),
+        ("not mirrored", "operator", "TimeFilter.near_"),
+    ),
+    "an operator less": (
+        lambda d: properties(d, "AnyIdExceptFilter").pop("not_any_"),
+        ("upstream lacks", "operator", "AnyIdExceptFilter.not_any_"),
+    ),
+    "a sort value more": (
+        lambda d: d["components"]["schemas"]["FlowSort"]["enum"].append("SIZE_ASC"),
+        ("not mirrored", "sort value", "FlowSort: SIZE_ASC"),
+    ),
+    "a sort value less": (
+        lambda d: d["components"]["schemas"]["FlowSort"]["enum"].remove("NAME_ASC"),
+        ("upstream lacks", "sort value", "FlowSort: NAME_ASC"),
+    ),
+    "a response field more": (
+        lambda d: properties(d, "Flow").update(size={"type": "integer"}),
+        ("not mirrored", "response field", "Flow.size"),
+    ),
+    "a response field less": (
+        lambda d: properties(d, "Flow").pop("labels"),
+        ("upstream lacks", "response field", "Flow.labels"),
+    ),
+    "a response field of another type": (
+        lambda d: properties(d, "Flow").update(name={"type": "integer"}),
+        ("type differs", "response field", "Flow.name"),
+    ),
+    "a time that is text": (
+        lambda d: properties(d, "FlowRun").update(start_time={"type": "array", "items": {"type": "string"}}),
+        ("type differs", "response field", "FlowRun.start_time"),
+    ),
+    "a number for an integer": (
+        lambda d: properties(d, "FlowRun").update(run_count={"type": "number"}),
+        ("type differs", "response field", "FlowRun.run_count"),
+    ),
+    "a list for one": (
+        lambda d: properties(d, "FlowRun").update(
+            state={"type": "array", "items": {"$ref": "#/components/schemas/State"}}
+        ),
+        ("type differs", "response field", "FlowRun.state"),
+    ),
+    "a key of a body more": (
+        lambda d: properties(d, "FlowCreate").update(size={"type": "integer"}),
+        ("not mirrored", "body field", "FlowCreate.size"),
+    ),
+    "a key of a body less": (
+        lambda d: properties(d, "FlowCreate").pop("labels"),
+        ("upstream lacks", "body field", "FlowCreate.labels"),
+    ),
+    "a query parameter more": (
+        lambda d: d["paths"]["/observed-states"]["get"]["parameters"].append(
+            {"name": "kind", "in": "query", "schema": {"type": "string"}}
+        ),
+        ("not mirrored", "query parameter", "GET /observed-states: kind"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("plant", "expected"), PLANTED.values(), ids=PLANTED)
+def test_planted_drift_is_found(before: set[Difference], plant: Plant, expected: tuple[str, str, str]) -> None:
+    found = {(each.problem, each.what, each.where) for each in drift(plant) - before}
+    assert expected in found
+
+
+def test_a_renamed_key_of_any_row_or_filter_is_found(before: set[Difference]) -> None:
+    """Of every collection, its row's and its filter's keys: one of each is renamed."""
+    choose = random.Random(7)  # noqa: S311  not for secrets
+    for collection in COLLECTIONS:
+        for model in (collection.row, collection.filter):
+            if model is None or model.__name__ not in DOCUMENT["components"]["schemas"]:
+                continue
+            key = choose.choice(list(properties(DOCUMENT, model.__name__)))
+            found = {each.where for each in drift(partial(_rename, model.__name__, key)) - before}
+            assert f"{model.__name__}.{key}_renamed" in found, (model, key)
+
+
+def _rename(component: str, key: str, document: Json) -> None:
+    keys = properties(document, component)
+    keys[f"{key}_renamed"] = keys.pop(key)
+
+
+def test_a_document_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no OpenAPI document"):
+        documented({"swagger": "2.0"})
+
+
+def test_routes_of_workspaces_in_the_cloud_are_those_of_a_server() -> None:
+    told = {"openapi": "3.1.0", "paths": {"/api/accounts/{a}/workspaces/{w}/flows/filter": {"post": {"responses": {}}}}}
+    assert list(documented(told)) == ["POST /flows/filter"]

@@ -1,0 +1,53 @@
+"""The schema and the embedded server against the OpenAPI document of a real Prefect 3.9.1: nothing is missing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.check import UNMIRRORED, declared, differences, documented
+from gateway.check.differences import LACKING
+from gateway.embedded import create_app
+
+PROGRAM = Path(sys.executable).with_name("prefect-graphql")
+
+MOST_UNMIRRORED = 12
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, "check", *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_schema_mirrors_prefect(prefect_server: str, document: Any) -> None:
+    found = differences(documented(document), declared(), frozenset(UNMIRRORED))
+    done = check("--upstream", prefect_server, "--json")
+    told = json.loads(done.stdout)
+    assert told["differences"] == [vars(each) for each in found]
+    assert done.returncode == bool(found)
+    assert found == []
+
+
+def test_the_embedded_server_has_every_route_and_field_of_prefect(document: Any) -> None:
+    found = differences(documented(document), documented(create_app("sqlite://").openapi()))
+    assert [each for each in found if each.problem != LACKING] == []
+
+
+def test_what_is_left_out_is_there_to_be_left_out(document: Any) -> None:
+    routes = {str(each) for each in documented(document).values()}
+    assert routes >= UNMIRRORED.keys()
+    assert not {str(each) for each in declared().values()} & UNMIRRORED.keys()
+    assert len(UNMIRRORED) <= MOST_UNMIRRORED
+
+
+def test_the_embedded_server_is_checked_without_a_database(tmp_path: Path) -> None:
+    done = check("--embedded")
+    assert "The schema and the embedded server" in done.stdout
+    assert "GET /flow_runs/{id}/logs/download" in done.stdout.replace("\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_serves_no_document_is_one_line() -> None:
+    done = check("--upstream", "http://127.0.0.1:9/api")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.strip().splitlines()) == 1
