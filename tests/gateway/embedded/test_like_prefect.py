@@ -13,8 +13,9 @@ Where the embedded server differs from Prefect 3.9.1 on purpose, and no request 
 - an edge of a flow run's graph is told once, Prefect tells it as often as the task run at its other end has inputs;
 - what is in a secret value of a block that is an object is hidden: Prefect shows it; a document of an unknown type or schema
   is a 409, and a nested schema that is nowhere a 400: Prefect fails with 500;
-- a pool's default queue cannot be deleted by itself, and parameters are not
-  made of templates (`__prefect_kind`): these belong to collections that are not here yet;
+- a pool's default queue is not deleted by itself, which is a 409 that says so: Prefect fails with 500 where it is named;
+- runs of a queue are found and counted by the queue, Prefect's `get_runs` goes by its name in whatever pool;
+- parameters are not made of templates (`__prefect_kind`);
 - in bulk, a deployment that is not in a work pool is named by its id in the error;
 - a tag's limit that is reset has its slots free again, with what was held of other limits left alone, and a page of limits
   by tag is full: Prefect keeps slots taken, ends whole leases, and counts other limits into the page;
