@@ -111,6 +111,11 @@ class AnyTagsFilter(TagsFilter):
     any_: list[str] | None = absent("At least one of these.")
 
 
+@strawberry.pydantic.input(description="A time before.")
+class BeforeFilter(Input):
+    before_: datetime | None = absent("At this time or before.")
+
+
 @strawberry.pydantic.input(description="A time before or after.")
 class TimeFilter(Input):
     before_: datetime | None = absent("At this time or before.")
