@@ -226,7 +226,14 @@ def test_every_resource_has_a_key_that_is_resolvable_where_rest_reads_by_id() ->
     }
     assert {key["fields"] for key in keys.values()} == {"id"}
     resolvable = {name for name, key in keys.items() if key["resolvable"]}
-    assert keys.keys() - resolvable == {"Log", "DeploymentSchedule"}
+    assert keys.keys() - resolvable == {
+        "ArtifactCollection",
+        "DeploymentSchedule",
+        "Event",
+        "FlowRunInput",
+        "Log",
+        "Worker",
+    }
     union = SCHEMA._schema.type_map["_Entity"]
     assert isinstance(union, GraphQLUnionType)
     assert {type_.name for type_ in union.types} == resolvable
