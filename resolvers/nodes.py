@@ -8,7 +8,7 @@ from typing import Any
 from resolvers.batches import by
 from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
-from resolvers.errors import Lacking, NotFound, UpstreamError
+from resolvers.errors import Lacking, NotFound, Rejected, UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ def asked(types: Some[str]) -> list[Collection]:
 async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # noqa: A002  as in REST
     """Ask the collections of some types for a row, at once, all of them for no type; null where there is none.
 
-    A collection that the upstream fails to read is an error only where no other has the row; one that it lacks, only
-    where it is named.
+    A collection that the upstream fails to read is an error only where no other has the row; one that it lacks, or
+    cannot filter by id, only where it is named.
     """
     collections = asked(types)
     found = await asyncio.gather(
@@ -46,7 +46,7 @@ async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # 
         elif row is not None:
             return Found(collection, row)
     failures = [failure for failure in found if isinstance(failure, BaseException)]
-    serious = [failure for failure in failures if not isinstance(failure, Lacking | NotFound)]
+    serious = [failure for failure in failures if not isinstance(failure, Lacking | NotFound | Rejected)]
     if len(failures) == len(found) or any(collection.row.__name__ in types for collection in collections):
         serious = failures
     if serious:

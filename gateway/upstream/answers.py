@@ -17,8 +17,8 @@ _TOLD = 3  # problems of a 422 that are told; the others are counted
 _ROOT = "is the URL the API's root, ending in /api?"
 _UNSURE = " The write may or may not have happened: look before you repeat it."
 _NO_ROUTE = "Not Found"
-# Pydantic's names, of both major versions, for keys and values that a model does not know.
-_UNKNOWN = {"extra_forbidden", "value_error.extra", "enum", "type_error.enum", "literal_error"}
+# Pydantic's names, of both major versions, for keys, values and shapes that a model does not know.
+_UNKNOWN = {"extra_forbidden", "value_error.extra", "enum", "type_error.enum", "literal_error", "model_attributes_type"}
 T = TypeVar("T")
 
 _LOGIN = " Send an Authorization header, or set PREFECT_GRAPHQL_API_KEY or PREFECT_GRAPHQL_API_AUTH_STRING."
