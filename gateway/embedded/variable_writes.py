@@ -4,12 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import HTTPException, Request, Response
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from gateway.embedded import stored
+from gateway.embedded.events import Change, emit, lifecycle
 from gateway.embedded.hot import Router
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by
+from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from gateway.embedded.writes import act, answer, remove
 from schema.variables import Variable, VariableCreate, VariableUpdate
@@ -27,10 +29,29 @@ async def create_variable(request: Request, variable: VariableCreate) -> Respons
     def create(connection: Connection) -> tuple[int, Any]:
         if read_by(connection, "variables", name=variable.name):
             raise HTTPException(409, f"A variable with the name {variable.name!r} already exists.")
-        stored.add(connection, TABLE, stored.new_row(TABLE, **variable.model_dump(exclude_unset=True)))
+        row = stored.new_row(TABLE, **variable.model_dump(exclude_unset=True))
+        stored.add(connection, TABLE, row)
+        _tell(connection, "created", row["id"])
         return 201, read_by(connection, "variables", name=variable.name)
 
     return await answer(request, create)
+
+
+def _tell(connection: Connection, change: Change, id_: str) -> None:
+    if variable := stored.load(connection, TABLE, id_, json=("value", "tags"), lock=False):
+        emit(connection, lifecycle("variable", change, variable, "name", "value", "tags"))
+
+
+def _change(connection: Connection, id_: str, values: Row) -> bool:
+    if not stored.change(connection, TABLE, id_, values):
+        return False
+    _tell(connection, "updated", id_)
+    return True
+
+
+def _remove(connection: Connection, id_: str) -> bool:
+    _tell(connection, "deleted", id_)
+    return remove(connection, "variables", id_)
 
 
 @router.get("/name/{name}", response_model=Variable, responses=MISSING)
@@ -44,7 +65,7 @@ async def read_variable(request: Request, name: str) -> Response:
 async def update_variable(request: Request, id: UUID, variable: VariableUpdate) -> None:  # noqa: A002 (the parameter's name in the API)
     """Change a variable."""
     values = variable.model_dump(exclude_unset=True)
-    await act(request, lambda connection: stored.change(connection, TABLE, str(id), values), VARIABLE_NOT_FOUND)
+    await act(request, lambda connection: _change(connection, str(id), values), VARIABLE_NOT_FOUND)
 
 
 @router.patch("/name/{name}", status_code=204, responses=MISSING)
@@ -54,7 +75,7 @@ async def update_variable_by_name(request: Request, name: str, variable: Variabl
 
     def update(connection: Connection) -> bool:
         row = stored.find(connection, TABLE, TABLE.c.name == name)
-        return row is not None and stored.change(connection, TABLE, row["id"], values)
+        return row is not None and _change(connection, row["id"], values)
 
     await act(request, update, VARIABLE_NOT_FOUND)
 
@@ -62,11 +83,15 @@ async def update_variable_by_name(request: Request, name: str, variable: Variabl
 @router.delete("/{id:uuid}", status_code=204, responses=MISSING)
 async def delete_variable(request: Request, id: UUID) -> None:  # noqa: A002 (the parameter's name in the API)
     """Delete a variable."""
-    await act(request, lambda connection: remove(connection, "variables", str(id)), VARIABLE_NOT_FOUND)
+    await act(request, lambda connection: _remove(connection, str(id)), VARIABLE_NOT_FOUND)
 
 
 @router.delete("/name/{name}", status_code=204, responses=MISSING)
 async def delete_variable_by_name(request: Request, name: str) -> None:
     """Delete the variable of a name."""
-    by_name = delete(TABLE).where(TABLE.c.name == name)
-    await act(request, lambda connection: bool(connection.execute(by_name).rowcount), VARIABLE_NOT_FOUND)
+
+    def delete(connection: Connection) -> bool:
+        row = stored.find(connection, TABLE, TABLE.c.name == name)
+        return row is not None and _remove(connection, row["id"])
+
+    await act(request, delete, VARIABLE_NOT_FOUND)

@@ -26,7 +26,7 @@ from tests.gateway.stack import Gateway, open_gateway
 from tests.services import run_prefect
 
 SCRIPT = (Path(__file__).parent / "events.http").read_text()
-ATTEMPTS = 20
+ATTEMPTS = 100
 
 
 @pytest.fixture(scope="module")
