@@ -240,8 +240,18 @@ def test_every_resource_has_a_key_that_is_resolvable_where_rest_reads_by_id() ->
 
 
 def test_a_type_with_an_id_is_an_entity() -> None:
-    # Who made a row is told by an id and a type, which no route reads; a limit whose slots are taken, by that of the limit.
-    values = {"CreatedBy", "UpdatedBy", "OccupiedLimit"}
+    # Their ids are those of other rows, or of what no route reads: who made a row, a part of a graph, a point of a chart.
+    values = {
+        "AutomationTrigger",
+        "CreatedBy",
+        "CsrfToken",
+        "FlowRunPoint",
+        "FlowRunSlotSummary",
+        "OccupiedLimit",
+        "UpdatedBy",
+    }
+    values |= {"FlowRunDependencies", "FlowRunDependency", "NewGlobalConcurrencyLimit"}
+    values |= {"FlowRunGraphArtifact", "FlowRunGraphEdge", "FlowRunGraphNode", "FlowRunGraphState"}
     with_id = {
         name
         for name, type_ in SCHEMA._schema.type_map.items()
