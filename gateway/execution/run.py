@@ -120,8 +120,9 @@ class Execution:
         session = self._upstream.session(
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
-        context = self._make_context(Recorded(session))
+        context = None
         try:
+            context = self._make_context(Recorded(session))
             self._cost.check(operation, document.fragments, variables.coerced)
             result = await self._result(document, operation, request, variables, context)
             return _answer(result, session.calls if request.trace else None)
