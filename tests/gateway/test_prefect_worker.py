@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.gateway.test_cli import serving
+
+pytestmark = pytest.mark.long
 
 PREFECT = Path(sys.executable).with_name("prefect")
 FLOW = """

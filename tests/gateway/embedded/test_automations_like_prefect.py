@@ -26,6 +26,8 @@ from gateway.embedded.services import working
 from tests.gateway.embedded.comparison import TIME, UUID
 from tests.services import patiently, run_prefect
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "services_triggers_enabled": "true",
     "services_event_persister_enabled": "true",

@@ -25,6 +25,8 @@ from tests.gateway.embedded.comparison import Talk, parse
 from tests.gateway.stack import Gateway, open_gateway
 from tests.services import run_prefect
 
+pytestmark = pytest.mark.long
+
 SCRIPT = (Path(__file__).parent / "events.http").read_text()
 ATTEMPTS = 100
 

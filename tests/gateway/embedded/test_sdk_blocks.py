@@ -4,12 +4,15 @@ import asyncio
 import socket
 from pathlib import Path
 
+import pytest
 import uvicorn
 
 from gateway.serving import rest_app
 from gateway.settings import Settings
 from tests.gateway.embedded.test_sdk_concurrency import run
 from tests.gateway.stack import Quiet
+
+pytestmark = pytest.mark.long
 
 PROGRAM = Path(__file__).with_name("sdk_blocks.py")
 

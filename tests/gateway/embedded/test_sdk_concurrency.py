@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 import uvicorn
 
 from gateway.serving import rest_app
 from gateway.settings import Settings
 from tests.gateway.stack import Quiet
+
+pytestmark = pytest.mark.long
 
 PROGRAM = Path(__file__).with_name("sdk_concurrency.py")
 
