@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gateway.check import UNMIRRORED, declared, differences, documented
+from gateway.check import UNMIRRORED, Operations, differences, documented
 from gateway.check.differences import LACKING
-from gateway.embedded import create_app
+from gateway.check.operations import Json
 
 PROGRAM = Path(sys.executable).with_name("prefect-graphql")
 
@@ -19,8 +19,8 @@ def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PROGRAM, "check", *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_the_schema_mirrors_prefect(prefect_server: str, document: Any) -> None:
-    found = differences(documented(document), declared(), frozenset(UNMIRRORED))
+def test_the_schema_mirrors_prefect(prefect_server: str, document: Any, mirror: Operations) -> None:
+    found = differences(documented(document), mirror, frozenset(UNMIRRORED))
     done = check("--upstream", prefect_server, "--json")
     told = json.loads(done.stdout)
     assert told["differences"] == [vars(each) for each in found]
@@ -28,15 +28,15 @@ def test_the_schema_mirrors_prefect(prefect_server: str, document: Any) -> None:
     assert found == []
 
 
-def test_the_embedded_server_has_every_route_and_field_of_prefect(document: Any) -> None:
-    found = differences(documented(document), documented(create_app("sqlite://").openapi()))
+def test_the_embedded_server_has_every_route_and_field_of_prefect(document: Any, embedded: Json) -> None:
+    found = differences(documented(document), documented(embedded))
     assert [each for each in found if each.problem != LACKING] == []
 
 
-def test_what_is_left_out_is_there_to_be_left_out(document: Any) -> None:
+def test_what_is_left_out_is_there_to_be_left_out(document: Any, mirror: Operations) -> None:
     routes = {str(each) for each in documented(document).values()}
     assert routes >= UNMIRRORED.keys()
-    assert not {str(each) for each in declared().values()} & UNMIRRORED.keys()
+    assert not {str(each) for each in mirror.values()} & UNMIRRORED.keys()
     assert len(UNMIRRORED) <= MOST_UNMIRRORED
 
 
