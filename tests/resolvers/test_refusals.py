@@ -110,7 +110,12 @@ async def test_a_forged_cursor_is_refused(place: Place, offset: str) -> None:
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-GROUPS = {"flow_runs": "flowRuns", "work_pools": "workPools", "work_pool_queues": "workPoolQueues"}
+GROUPS = {
+    "flow_runs": "flowRuns",
+    "task_runs": "taskRuns",
+    "work_pools": "workPools",
+    "work_pool_queues": "workPoolQueues",
+}
 
 
 @every_relation
@@ -144,6 +149,7 @@ SOMETHING: dict[str, Any] = {
     "flows": {"name": {"like": "a"}},
     "deployments": {"name": {"like": "a"}},
     "flow_runs": {"name": {"like": "a"}},
+    "task_runs": {"name": {"like": "a"}},
     "work_pools": {"type": {"any": ["process"]}},
     "work_pool_queues": {"name": {"any": ["fast"]}},
     "logs": {"level": {"ge": 20}},
