@@ -55,7 +55,9 @@ class Request:
 def _in_order(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _in_order(part) for name, part in value.items()}
-    return sorted(map(_in_order, value), key=orjson.dumps) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return sorted(map(_in_order, value), key=partial(orjson.dumps, option=orjson.OPT_SORT_KEYS))
+    return value
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ def _of(question: Question, collection: Collection, parent: str) -> list[Row]:
 
 
 def listed(collection: Collection, question: Question) -> list[Row]:
-    """Answer with the whole list of a parent."""
-    [[parent]] = question.words.values()
+    """Answer with the whole list of a parent, which is told in the path or after it."""
+    [parent] = question.values or question.words[parameters(collection.listed or "")[0]]
     return [question.served(collection, row) for row in _of(question, collection, parent)]
 
 
@@ -222,7 +224,7 @@ def declared_routes() -> Iterator[Route]:
     for declared in SCHEMA.query_type.fields.values():
         root = definition_of(declared).metadata.get("root")
         read = getattr(getattr(root, "read", None), "__self__", None)
-        if isinstance(read, Reading):
+        if root and isinstance(read, Reading):
             yield Route(read.method, root.check.args[0], partial(reading, declared))
 
 
