@@ -99,7 +99,10 @@ class Outcome:
         trace = self.answer.extensions.get("upstream")
         if trace is None:
             return True
-        told = Counter(_canonical([call["method"], call["path"], call["body"] or {}]) for call in trace)
+        bodies = [{} if call["body"] is None else call["body"] for call in trace]
+        told = Counter(
+            _canonical([call["method"], call["path"], body]) for call, body in zip(trace, bodies, strict=True)
+        )
         return told == Counter(_canonical([call.method, call.path, call.json]) for call in self.calls.elements())
 
     def shown(self, *, exact: bool) -> tuple[Any, ...]:
