@@ -4,6 +4,7 @@ Every field of every row type is spoilt by every kind of bad value; so is every 
 """
 
 import json
+import re
 from collections.abc import AsyncGenerator, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from tests.gateway.stack import SCHEMA, Gateway, Upstream, open_gateway, open_up
 from tests.gateway.upstream.scripted import Exchange, answer
 
 pytestmark = pytest.mark.usefixtures("no_environment", "no_backoff", "nothing_unseen")
+
+Models = tuple[type[BaseModel], ...]
 
 ABSENT = object()
 BAD = [
@@ -74,16 +77,18 @@ WRONG: dict[str, tuple[Any, ...]] = {
 """What is certainly no value of a kind; the rest of BAD may be one."""
 
 
-def value_of(kind: Any) -> Any:
-    """Make a good value of a type."""
+def value_of(kind: Any, above: Models = ()) -> Any:
+    """Make a good value of a type within objects of those above: a list of such objects again is empty."""
     kind = get_nullable_type(kind)
     if isinstance(kind, GraphQLList):
-        return [value_of(kind.of_type)]
+        inner = get_named_type(kind)
+        again = isinstance(inner, GraphQLObjectType) and model_of(inner) in above
+        return [] if again else [value_of(kind.of_type, above)]
     if isinstance(kind, GraphQLEnumType):
         value = next(iter(kind.values.values())).value
         return getattr(value, "value", value)
     if isinstance(kind, GraphQLObjectType):
-        return row_of(model_of(kind))
+        return row_of(model_of(kind), above)
     return GOOD[kind.name]
 
 
@@ -101,8 +106,8 @@ def fields_of(model: type[BaseModel]) -> Iterator[tuple[str, str, GraphQLField]]
         yield key, name, kind.fields[name]
 
 
-def row_of(model: type[BaseModel]) -> dict[str, Any]:
-    return {key: value_of(field.type) for key, _, field in fields_of(model)}
+def row_of(model: type[BaseModel], above: Models = ()) -> dict[str, Any]:
+    return {key: value_of(field.type, (*above, model)) for key, _, field in fields_of(model)}
 
 
 @dataclass(frozen=True)
@@ -160,11 +165,13 @@ class Spot:
         return row if value is ABSENT else (place.update({self.keys[-1]: value}) or row)
 
 
-def selection_of(kind: Any) -> str:
+def selection_of(kind: Any, above: tuple[Any, ...] = ()) -> str:
+    """Select all of a type, but not those above within it again."""
     if is_leaf_type(kind):
         return ""
-    inner = (f"{name} {selection_of(get_named_type(field.type))}" for _, name, field in fields_of(model_of(kind)))
-    return f"{{ {' '.join(inner)} }}"
+    inner = ((name, get_named_type(field.type)) for _, name, field in fields_of(model_of(kind)))
+    above = (*above, kind)
+    return f"{{ {' '.join(f'{name} {selection_of(each, above)}' for name, each in inner if each not in above)} }}"
 
 
 def spots(collection: Collection) -> Iterator[Spot]:
@@ -185,14 +192,23 @@ SPOTS = [spot for collection in COLLECTIONS for spot in spots(collection)]
 
 def root_of(collection: Collection) -> str:
     """Name the root field with its arguments."""
-    name = Names().apply_naming_config(collection.name)
-    parent = collection.name.replace("_states", "Id").replace("_r", "R")
-    return f'{name}({parent}: "{uuid(1)}")' if collection.listed else name
+    name = Names().apply_naming_config
+    parents = re.findall(r"{(\w+)}", route_of(collection))
+    arguments = ", ".join(f'{name(parent)}: "{uuid(1)}"' for parent in parents)
+    return f"{name(collection.name)}({arguments})" if arguments else name(collection.name)
+
+
+def route_of(collection: Collection) -> str:
+    return collection.listed or collection.within or f"{collection.path}/filter"
 
 
 def path_of(collection: Collection, parent: int = 1) -> str:
-    path = collection.listed or f"/{collection.name}/filter"
-    return path.format(flow_run_id=uuid(parent), task_run_id=uuid(parent))
+    return re.sub(r"{\w+}", uuid(parent), route_of(collection))
+
+
+def page_of(collection: Collection, rows: list[Any]) -> Any:
+    """Make the upstream's answer of rows."""
+    return {collection.name: rows, "total": len(rows), "next_page": None} if collection.tokens else rows
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +222,9 @@ async def test_a_bad_value_costs_its_field_or_its_row(served: tuple[Upstream, Ga
     upstream, gateway = served
     good = row_of(spot.collection.row)
     rows = [spot.spoilt(good | {"id": uuid(number)}, value) for number, value in enumerate(BAD, 100)]
-    upstream.spoilt = {path_of(spot.collection): answer(json.dumps([good, *rows, good]).encode())}
+    upstream.spoilt = {
+        path_of(spot.collection): answer(json.dumps(page_of(spot.collection, [good, *rows, good])).encode())
+    }
     answered = await gateway.ask(f"{{ {root_of(spot.collection)} {{ nodes {{ {spot.selection} }} }} }}")
     [root] = answered["data"].values()
     before, *nodes, after = root["nodes"]
@@ -273,9 +291,9 @@ async def related(exchange: Exchange) -> None:
     asked = [found for group in body.values() if isinstance(group, dict) for found in anys(group)]
     if not all(isinstance(key, str) for key in asked):
         return await answer({"detail": "These are no ids"}, "422 Unprocessable Entity")(exchange)
-    collection = next(collection for collection in COLLECTIONS if collection.name == path.split("/")[1])
-    own = next(iter((body.get(collection.name) or {}).items()), None)
-    rows = [row_of(collection.row) | {own[0]: key} for key in asked] if own and own[0] in {"id", "name"} else []
+    collection = next(collection for collection in COLLECTIONS if path_of(collection, parent=77) == path)
+    own = next((key for key in body.get(collection.own) or {} if key in {"id", "name"}), None)
+    rows = [row_of(collection.row) | {own: key} for key in asked] if own else []
     return await answer(rows)(exchange)
 
 
@@ -290,20 +308,22 @@ async def test_a_bad_key_costs_its_relation(served: tuple[Upstream, Gateway], ti
     rows = [good, *({**good, tie.key: value} for value in KEYS if value is not ABSENT), good]
     rows.insert(2, {key: value for key, value in good.items() if key != tie.key})
     upstream.spoilt = {
-        **{path_of(collection, parent=77): related for collection in COLLECTIONS},
+        **{path_of(collection, parent=77): related for collection in (*COLLECTIONS, tie.relation.collection)},
         f"/{tie.collection.name}/{uuid(77)}": answer(good),
+        (tie.relation.collection.by_id or "").format(id=uuid(77)): answer(row_of(tie.relation.collection.row)),
     }
     asked = path_of(tie.collection)
     first = True
 
     async def rows_first(exchange: Exchange) -> None:
         nonlocal first
-        step = answer(json.dumps(rows).encode()) if first else related
+        step = answer(json.dumps(page_of(tie.collection, rows)).encode()) if first else related
         first = False
         await step(exchange)
 
     upstream.spoilt[asked] = rows_first
-    inner = "id" if isinstance(tie.relation, BelongsTo) else "nodes { id }"
+    key = "id" if "id" in tie.relation.collection.row.model_fields else "__typename"
+    inner = key if isinstance(tie.relation, BelongsTo) else f"nodes {{ {key} }}"
     answered = await gateway.ask(f"{{ {root_of(tie.collection)} {{ nodes {{ {tie.name} {{ {inner} }} }} }} }}")
     [root] = answered["data"].values()
     before, *nodes, after = [node[tie.name] for node in root["nodes"]]
