@@ -204,6 +204,9 @@ def routes_of(collection: Collection) -> Iterator[Route]:
     """Name the routes of a collection's rows."""
     if collection.listed:
         yield Route("GET", collection.listed, partial(listed, collection))
+    elif collection.tokens:
+        yield Route("POST", f"{collection.path}/filter", partial(tokened, collection))
+        yield Route("GET", f"{collection.path}/filter/next", partial(tokened, collection))
     else:
         yield Route("POST", collection.within or f"{collection.path}/filter", partial(page, collection))
     if collection.countable:
