@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count, islice
 
 import pytest
 
@@ -60,11 +61,15 @@ PLANTS: list[tuple[Plant, Faults]] = [
 @pytest.mark.parametrize(("plant", "faults"), PLANTS, ids=[plant.__name__ for plant, _ in PLANTS])
 async def test_a_planted_defect_is_found(monkeypatch: pytest.MonkeyPatch, plant: Plant, faults: Faults) -> None:
     plant(monkeypatch)
-    for seed in range(MOST_CASES):
-        case = with_faults(drawn_case(seed), faults)
-        if case and await Comparison().difference(case):
+    for case in islice(cases(faults), MOST_CASES):
+        if await Comparison().difference(case):
             return
     pytest.fail(f"Not found in {MOST_CASES} cases")
+
+
+def cases(faults: Faults) -> Iterator[Case]:
+    """Draw cases whose documents can meet the faults: among all of the schema's fields few name a certain key."""
+    return filter(None, (with_faults(drawn_case(seed), faults) for seed in count()))
 
 
 def with_faults(case: Case, faults: Faults) -> Case | None:
