@@ -39,6 +39,12 @@ class Asked:
     parent: str = ROOT
     """Whose rows, where the arguments say it."""
 
+    def pages(
+        self, rows: Callable[[], Loader], count: Callable[[], Loader], more: Callable[[], Loader] | None = None
+    ) -> "Pages":
+        """Return the reads; where a slice always knows whether more rows follow, `more` is never asked."""
+        return Pages(self.window.offset, self.digest, rows, count, more or rows)
+
 
 @dataclass(frozen=True)
 class Pages:
@@ -110,9 +116,7 @@ class Whole:
     def pages(self, context: Context, asked: Asked) -> Pages:
         """Return the reads, for the parent ROOT or for parents' keys."""
         window, of = asked.window, context.loaders.of
-        return Pages(
-            window.offset,
-            asked.digest,
+        return asked.pages(
             rows=partial(of, windows, self.collection, window),
             count=partial(of, totals, self.collection, window.groups, context.max_first),
             more=partial(of, more_in_windows, self.collection, window),
@@ -144,9 +148,7 @@ class Gathered:
     def pages(self, context: Context, asked: Asked) -> Pages:
         """Return the reads, for parents' keys."""
         window, of = asked.window, context.loaders.of
-        return Pages(
-            window.offset,
-            asked.digest,
+        return asked.pages(
             rows=partial(of, gathered, self.gathering, window),
             count=partial(of, gathered_totals, self.gathering, window.groups, context.max_first),
             more=partial(of, more_in_windows, self.gathering.alone, window),
@@ -185,9 +187,7 @@ class Children:
         """Return the reads, for parents' keys."""
         window, of = asked.window, context.loaders.of
         beyond = Window(window.groups, window.sort, window.offset + window.first, 1)
-        return Pages(
-            window.offset,
-            asked.digest,
+        return asked.pages(
             rows=partial(of, children, self.relation, window),
             count=partial(of, counts, self.relation, window.groups, context.max_first),
             more=partial(of, more_children, self.relation, beyond),
@@ -217,12 +217,9 @@ class Lists:
         """Return the reads, for parents' keys."""
         of = context.loaders.of
         parts = partial(of, parts_of_lists, self.collection, asked.window.offset, asked.window.first)
-        return Pages(
-            asked.window.offset,
-            asked.digest,
+        return asked.pages(
             rows=parts,
             count=partial(of, lengths_of_lists, self.collection),
-            more=parts,  # never asked: a slice of a list knows
         )
 
 
@@ -242,12 +239,9 @@ class Named:
         """Return the reads, for the lists as `list_key` writes them."""
         of, window = context.loaders.of, asked.window
         parts = partial(of, parts_of_keys, self.collection, window.offset, window.first)
-        return Pages(
-            window.offset,
-            asked.digest,
+        return asked.pages(
             rows=parts,
             count=partial(of, numbers_of_keys, self.collection),
-            more=parts,  # never asked: a slice of a list knows
         )
 
 
@@ -282,7 +276,7 @@ class Tokens:
         start = Start.read(window.sort or "")
         rows = partial(of, token_windows, self.collection, self.leaf, self.prefix, window, start)
         count = partial(of, token_totals, self.collection, self.leaf, self.prefix, window.groups)
-        return Pages(window.offset, asked.digest, rows=rows, count=count, more=rows)  # more: never asked, a page knows
+        return asked.pages(rows, count)
 
 
 def list_key(ids: Any) -> str | None:

@@ -1,11 +1,10 @@
 """Artifacts: what runs made to be looked at, and the latest of each key."""
 
-import re
 from enum import Enum
 from typing import Annotated
 
 import strawberry
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 from strawberry.scalars import JSON
 
 from resolvers.actions import create, delete, update
@@ -14,17 +13,10 @@ from resolvers.fields import belongs_to
 from resolvers.readings import Reading
 from schema.operators import AnyIdFilter, AnyStringExceptFilter, KeyFilter, Operator, combined
 from schema.scalars import Id, OptionalObject, Value
-from schema.types import Dated, Detached, Input, absent, choice, resource
+from schema.types import Dated, Detached, Input, absent, choice, dashed, resource
 
 LONGEST_WORD = 500
 """Characters of a text in an artifact's metadata; Prefect cuts off what is longer."""
-
-
-def _key(key: str | None) -> str | None:
-    if key is not None and not re.match("^[a-z0-9-]*$", key):
-        msg = "Artifact key must only contain lowercase letters, numbers, and dashes."
-        raise ValueError(msg)
-    return key
 
 
 def _cut(words: dict[str, str] | None) -> dict[str, str] | None:
@@ -36,9 +28,7 @@ def _cut(words: dict[str, str] | None) -> dict[str, str] | None:
 Words = Annotated[dict[str, str] | None, AfterValidator(_cut), strawberry.field(graphql_type=JSON | None)]
 
 
-@resource("What a run made to be looked at: a table, a link, a text, an image, a progress.")
-class Artifact(Dated):
-    key: str | None = absent("What artifacts that are versions of one another have in common.")
+class _Made(BaseModel):
     type: str | None = absent("What the data is, such as markdown, table, link, image or progress.")
     description: str | None = absent("A description for people, in Markdown.")
     data: Value = absent("The data; its type says how to read it.")
@@ -48,22 +38,19 @@ class Artifact(Dated):
 
     flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that made it.")
     task_run = belongs_to("schema.task_runs.TaskRun", key="task_run_id", description="The task run that made it.")
+
+
+@resource("What a run made to be looked at: a table, a link, a text, an image, a progress.")
+class Artifact(_Made, Dated):
+    key: str | None = absent("What artifacts that are versions of one another have in common.")
 
 
 @resource("The latest artifact of a key. Its own id is not the artifact's.", resolvable=False)
-class ArtifactCollection(Detached):
+class ArtifactCollection(_Made, Detached):
     key: str = Field(description="What artifacts that are versions of one another have in common.")
     latest_id: Id | None = absent("The latest artifact.")
-    type: str | None = absent("What the data is, such as markdown, table, link, image or progress.")
-    description: str | None = absent("A description for people, in Markdown.")
-    data: Value = absent("The data; its type says how to read it.")
-    metadata_: OptionalObject = absent("The client's own words about it: texts by name.")
-    flow_run_id: Id | None = absent("The flow run that made it.")
-    task_run_id: Id | None = absent("The task run that made it.")
 
     latest = belongs_to("schema.artifacts.Artifact", key="latest_id", description="The latest artifact.")
-    flow_run = belongs_to("schema.flow_runs.FlowRun", key="flow_run_id", description="The flow run that made it.")
-    task_run = belongs_to("schema.task_runs.TaskRun", key="task_run_id", description="The task run that made it.")
 
 
 class _ArtifactFilter(Input):
@@ -110,7 +97,7 @@ class _ArtifactInput(Input):
 
 @strawberry.pydantic.input(description="An artifact to create: with a key, the latest of that key.")
 class ArtifactCreate(_ArtifactInput):
-    key: Annotated[str | None, AfterValidator(_key)] = absent("Its key: lowercase letters, numbers and dashes.")
+    key: Annotated[str | None, dashed("Artifact key")] = absent("Its key: lowercase letters, numbers and dashes.")
     type: str | None = absent("What the data is, such as markdown, table, link, image or progress.")
     flow_run_id: Id | None = absent("The flow run that made it.")
     task_run_id: Id | None = absent("The task run that made it.")
