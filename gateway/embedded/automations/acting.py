@@ -1,5 +1,6 @@
 """An action on its way: what set it off, the REST API that it acts through, and what it tells of its result."""
 
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -179,16 +180,16 @@ class Acting:
         return found
 
 
-class ActionBase(BaseModel):
+class ActionBase(BaseModel, ABC):
     """What an automation does, and how."""
 
     model_config = ConfigDict(ser_json_timedelta="float")
 
     type: str
 
+    @abstractmethod
     async def act(self, acting: Acting) -> None:
         """Carry it out; raises Failed."""
-        raise NotImplementedError
 
 
 def _reason(kind: str, response: httpx.Response) -> str:

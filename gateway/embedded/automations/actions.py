@@ -3,6 +3,7 @@
 See https://docs.prefect.io/v3/automate/events/automations-triggers#actions.
 """
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
@@ -58,13 +59,11 @@ class _OnChosen(ActionBase):
         raise Failed(msg)
 
     async def act(self, acting: Acting) -> None:
-        id_ = self.chosen(acting)
-        acting.about(self.kind, id_)
-        await self.change(acting, id_)
+        await self.change(acting, self.chosen(acting))
 
+    @abstractmethod
     async def change(self, acting: Acting, id_: str) -> None:
-        """Change the row; raises Failed."""
-        raise NotImplementedError
+        """Change the row, and tell that the action is about it; raises Failed."""
 
 
 class _OnDeployment(_OnChosen):
@@ -79,6 +78,7 @@ class RunDeployment(_OnDeployment):
     schedule_after: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
 
     async def change(self, acting: Acting, id_: str) -> None:
+        acting.about(self.kind, id_)
         due = datetime.now(UTC) + self.schedule_after
         state = {"type": "SCHEDULED", "name": "Scheduled", "state_details": {"scheduled_time": due.isoformat()}}
         body = {
@@ -105,6 +105,7 @@ class PauseDeployment(_OnDeployment):
     type: Literal["pause-deployment", "resume-deployment"]
 
     async def change(self, acting: Acting, id_: str) -> None:
+        acting.about(self.kind, id_)
         await acting.order(self.type, "POST", f"/deployments/{id_}/{self.type.replace('-', '_')}")
 
 
@@ -114,6 +115,7 @@ class PauseWorkQueue(_OnChosen):
     work_queue_id: UUID | None = None
 
     async def change(self, acting: Acting, id_: str) -> None:
+        acting.about(self.kind, id_)
         paused = {"is_paused": self.type.startswith("pause")}
         await acting.order(self.type, "PATCH", f"/work_queues/{id_}", paused)
 
@@ -123,8 +125,7 @@ class PauseWorkPool(_OnChosen):
     type: Literal["pause-work-pool", "resume-work-pool"]
     work_pool_id: UUID | None = None
 
-    async def act(self, acting: Acting) -> None:
-        id_ = self.chosen(acting)
+    async def change(self, acting: Acting, id_: str) -> None:
         pool = await acting.pool(id_)
         if pool is None:
             msg = f"Work pool {id_} not found"
@@ -140,6 +141,7 @@ class PauseAutomation(_OnChosen):
     automation_id: UUID | None = None
 
     async def change(self, acting: Acting, id_: str) -> None:
+        acting.about(self.kind, id_)
         enabled = {"enabled": self.type.startswith("resume")}
         await acting.order(self.type, "PATCH", f"/automations/{id_}", enabled)
 
@@ -156,9 +158,9 @@ class _OnFlowRun(ActionBase):
         acting.about("flow-run", id_)
         await self.change(acting, id_)
 
+    @abstractmethod
     async def change(self, acting: Acting, id_: str) -> None:
         """Change the run; raises Failed."""
-        raise NotImplementedError
 
     async def set_state(self, acting: Acting, id_: str, state: Json, *, force: bool = False) -> None:
         """Put the run into a state; raises Failed."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from gateway.embedded.automations import templates
 from gateway.embedded.automations.acting import Acting, ActionBase, Failed, Json
+from gateway.embedded.automations.notifications import REQUESTS
 
 LONGEST_ANSWER = 1_000
 """Characters of a webhook's answer that are told."""
@@ -53,12 +54,27 @@ class SendNotification(_ByBlock):
 
     async def act(self, acting: Acting) -> None:
         document = await self.block(acting)
-        await acting.rendered(self.subject, self.body)
-        msg = (
-            "The embedded server sends no notifications: the code of blocks such as"
-            f" {document['block_type']['slug']!r} is part of Prefect. Call a webhook instead."
-        )
-        raise Failed(msg)
+        slug = document["block_type"]["slug"]
+        if "notify" not in document["block_schema"]["capabilities"]:
+            msg = "The referenced block was not a notification block"
+            raise Failed(msg)
+        subject, body = await acting.rendered(self.subject, self.body)
+        if slug not in REQUESTS:
+            msg = (
+                f"The embedded server sends no notifications by blocks of the type {slug!r}, whose code is part of Prefect."
+                f" Use a block of one of the types {', '.join(map(repr, sorted(REQUESTS)))}, or the action 'call-webhook'."
+            )
+            raise Failed(msg)
+        try:
+            request = REQUESTS[slug](document["data"], subject, body)
+        except Exception as error:  # an expression in the block may raise anything
+            msg = f"The notification block was invalid: {error!r}"
+            raise Failed(msg) from error
+        response = await _sent(document["data"], "Notification", request)
+        if response.is_error:
+            # Not where it was sent: the address is a secret.
+            msg = f"Notification failed: it was answered with the status {response.status_code}"
+            raise Failed(msg)
 
 
 class CallWebhook(_ByBlock):
@@ -71,7 +87,9 @@ class CallWebhook(_ByBlock):
             msg = "The referenced block was not a webhook block"
             raise Failed(msg)
         (payload,) = await acting.rendered(self.payload)
-        response = await self._call(document["data"], payload)
+        webhook = document["data"]
+        request = {"url": webhook.get("url"), "headers": webhook.get("headers") or {}, "content": payload}
+        response = await _sent(webhook, "Webhook call", {"method": webhook.get("method", "POST"), **request})
         told = {name: value for name, value in response.headers.items() if not name.startswith(UNTOLD)}
         acting.details |= {
             "status_code": response.status_code,
@@ -79,16 +97,15 @@ class CallWebhook(_ByBlock):
             "response_headers": told,
         }
 
-    @staticmethod
-    async def _call(webhook: Json, payload: str) -> httpx.Response:
-        if not webhook.get("allow_private_urls", True):
-            msg = "The embedded server does not tell private addresses from others: the webhook must allow them"
-            raise Failed(msg)
-        try:
-            async with httpx.AsyncClient(verify=webhook.get("verify", True)) as client:
-                return await client.request(
-                    webhook.get("method", "POST"), webhook["url"], headers=webhook.get("headers") or {}, content=payload
-                )
-        except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError) as error:
-            msg = f"Webhook call failed: {error!r}"
-            raise Failed(msg) from error
+
+async def _sent(block: Json, what: str, request: Json) -> httpx.Response:
+    """Send the request that a block stands for; raises Failed."""
+    if not block.get("allow_private_urls", True):
+        msg = "The embedded server does not tell private addresses from others: the block must allow private URLs"
+        raise Failed(msg)
+    try:
+        async with httpx.AsyncClient(verify=block.get("verify", True), cookies=request.pop("cookies", None)) as client:
+            return await client.request(**request)
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError) as error:
+        msg = f"{what} failed: {error!r}"
+        raise Failed(msg) from error

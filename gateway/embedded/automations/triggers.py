@@ -3,7 +3,7 @@
 See https://docs.prefect.io/v3/concepts/event-triggers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
@@ -55,10 +55,6 @@ class _Trigger(BaseModel):
 
     id: str = Field(default_factory=_new_id, json_schema_extra={"format": "uuid"})
 
-    def tree(self) -> Iterator["Trigger"]:
-        """Walk over this trigger and those within."""
-        raise NotImplementedError
-
 
 class EventTrigger(_Trigger):
     """Fires on events, or on their absence."""
@@ -82,9 +78,6 @@ class EventTrigger(_Trigger):
                 msg = "`within` for Proactive triggers must be greater than or equal to 10 seconds"
                 raise ValueError(msg)
         return self
-
-    def tree(self) -> Iterator["Trigger"]:
-        yield self
 
     def starts(self, name: str) -> bool:
         """Tell whether an event opens a window."""
@@ -113,11 +106,6 @@ class EventTrigger(_Trigger):
 class _Composite(_Trigger):
     triggers: list["Trigger"]
     within: timedelta | None
-
-    def tree(self) -> Iterator["Trigger"]:
-        yield self  # type: ignore[misc]  # one of its two kinds
-        for trigger in self.triggers:
-            yield from trigger.tree()
 
     @property
     def needed(self) -> int:

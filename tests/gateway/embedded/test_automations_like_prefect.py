@@ -6,7 +6,8 @@ Where the embedded server differs from Prefect 3.9.1 on purpose:
   that waits for any event sets itself off without end;
 - a proactive trigger with `after` waits for such an event also where it counts all events together;
 - events are evaluated in the order in which they are written down, nothing waits for an event that it follows;
-- a notification fails with its reason, and so does a webhook that may not call private addresses;
+- notifications are sent by blocks for Slack, Teams and custom webhooks; by others they fail with the reason, and so does what
+  may not call private addresses;
 - templates know no `humanize`, and `ui_url` gives nothing.
 """
 
