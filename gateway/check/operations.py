@@ -36,11 +36,14 @@ class Shape:
 
     @cached_property
     def fields(self) -> dict[str, "Shape"]:
-        """The keys of an object."""
+        """The keys of an object; one that several alternatives have may be as in any of them."""
+        found: dict[str, list[Json]] = {}
+        for part in self._parts:
+            for name, inner in part.get("properties", {}).items():
+                found.setdefault(name, []).append(inner)
         return {
-            name: Shape(inner, self.document)
-            for part in self._parts
-            for name, inner in part.get("properties", {}).items()
+            name: Shape(inner[0] if len(inner) == 1 else {"anyOf": inner}, self.document)
+            for name, inner in found.items()
         }
 
     @cached_property
@@ -54,8 +57,8 @@ class Shape:
 
     @cached_property
     def values(self) -> frozenset[str]:
-        """The values of an enum; none where any value goes."""
-        return frozenset(str(value) for part in self._parts for value in part.get("enum", ()))
+        """The values of an enum or a constant; none where any value goes."""
+        return frozenset(str(value) for part in self._parts for value in part.get("enum") or _constant(part))
 
     @property
     def added(self) -> bool:
@@ -85,6 +88,10 @@ class Shape:
         for key in reference.removeprefix("#/").split("/"):
             found = found[key]
         return dict(found)
+
+
+def _constant(part: Json) -> list[Any]:
+    return [part["const"]] if "const" in part else []
 
 
 def _kinds(part: Json) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from gateway.embedded.automations import templates
 from gateway.embedded.automations.acting import Acting, ActionBase, Failed, Json, id_of
 from gateway.embedded.automations.block_actions import CallWebhook, SendNotification
+from gateway.embedded.automations.spans import Span
 from schema.states import StateType
 
 PAUSE_SECONDS = 3_600
@@ -75,7 +76,7 @@ class RunDeployment(_OnDeployment):
     type: Literal["run-deployment"]
     parameters: Json | None = None
     job_variables: Json | None = None
-    schedule_after: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
+    schedule_after: Annotated[Span, Field(ge=timedelta(0))] = timedelta(0)
 
     async def change(self, acting: Acting, id_: str) -> None:
         acting.about(self.kind, id_)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from gateway.embedded.automations.spans import Span
 from gateway.embedded.events import Event, Labels
 from gateway.embedded.events.labels import ROLE
 
@@ -67,7 +68,7 @@ class EventTrigger(_Trigger):
     for_each: Names = Field(default_factory=list)
     posture: Literal["Reactive", "Proactive"]
     threshold: int = 1
-    within: timedelta = Field(NONE, ge=NONE)
+    within: Span = Field(NONE, ge=NONE)
 
     @model_validator(mode="after")
     def _absence_takes_time(self) -> "EventTrigger":
@@ -105,7 +106,7 @@ class EventTrigger(_Trigger):
 
 class _Composite(_Trigger):
     triggers: list["Trigger"]
-    within: timedelta | None
+    within: Span | None
 
     @property
     def needed(self) -> int:

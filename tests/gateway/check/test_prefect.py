@@ -49,6 +49,7 @@ def test_the_embedded_server_is_checked_without_a_database(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     done = check("--embedded")
     assert "The schema and the embedded server" in done.stdout
+    assert done.exit_code == 0, done.stdout
     assert "GET /flow_runs/{id}/logs/download" in done.stdout.replace("\n", "")
     assert list(tmp_path.iterdir()) == []
 
