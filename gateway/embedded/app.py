@@ -11,6 +11,7 @@ from gateway.embedded import (
     block_document_writes,
     block_schema_writes,
     block_type_writes,
+    cancelled_children,
     concurrency_leases,
     concurrency_limits,
     conformity,
@@ -90,7 +91,11 @@ WRITES = (
     sockets,
     automations,
 )
-SERVICES = (*scheduler.SERVICES, *overdue.SERVICES, *foreman.SERVICES, *concurrency_leases.SERVICES)
+SERVICES = tuple(
+    service
+    for module in (scheduler, overdue, cancelled_children, foreman, concurrency_leases)
+    for service in module.SERVICES
+)
 """What works in the background."""
 RUNS = frozenset({"flow_runs", "task_runs"})
 PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})

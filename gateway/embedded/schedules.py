@@ -57,12 +57,19 @@ def _cron(schedule: ScheduleInput, given: dict[str, Any]) -> dict[str, Any]:
 
 def _rrule(schedule: ScheduleInput, given: dict[str, Any]) -> dict[str, Any]:
     rule = str(schedule.rrule)
-    rule = rule if "dtstart" in rule.lower() else f"{FIRST}\n{rule}"
+    if fault := _fault(rule):
+        raise invalid(f'Invalid RRule string "{rule}": {fault}', given)
+    begun = rule if "dtstart" in rule.lower() else f"{FIRST}\n{rule}"
+    # A rule that ends at a time in UTC can't begin at one without a zone: it is kept as it is.
+    return {"rrule": rule if _fault(begun) else begun, "timezone": schedule.timezone or "UTC"}
+
+
+def _fault(rule: str) -> ValueError | None:
     try:
         rrulestr(rule, cache=True)
     except ValueError as error:
-        raise invalid(f'Invalid RRule string "{schedule.rrule}": {error}', given) from None
-    return {"rrule": rule, "timezone": schedule.timezone or "UTC"}
+        return error
+    return None
 
 
 KINDS = {"interval": _interval, "cron": _cron, "rrule": _rrule}

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from gateway.embedded import create_app
+from gateway.embedded.cancelled_children import cancel_subflow_runs, cancel_task_runs
 from gateway.embedded.foreman import look_after
 from gateway.embedded.overdue import end_cancelling, fail_expired_pauses, mark_late_runs
 from gateway.embedded.scheduler import schedule_all, schedule_changed
@@ -149,6 +150,58 @@ async def test_cancelling_comes_to_an_end(server: Server) -> None:
     await server.set("flow_runs", state_timestamp=LONG_AGO)
     await end_cancelling(server.database)
     assert [run["state_type"] for run in await server.runs()] == ["CANCELLED"]
+
+
+async def test_the_children_of_a_cancelled_run_are_cancelled(server: Server) -> None:
+    flow = await server.send("POST", "/flows/", {"name": "f"})
+    deployment = await server.deployment()
+
+    async def task_run(flow_run: Row, name: str, state: str = "RUNNING") -> Row:
+        body = {"flow_run_id": flow_run["id"], "name": name, "task_key": name, "dynamic_key": "0"}
+        row: Row = await server.send("POST", "/task_runs/", {**body, "state": {"type": state}})
+        return row
+
+    async def flow_run(name: str, within: Row | None = None, **values: Any) -> Row:
+        if within:
+            values["parent_task_run_id"] = (await task_run(within, name))["id"]
+        body = {"flow_id": flow["id"], "name": name, "state": {"type": "RUNNING"}, **values}
+        row: Row = await server.send("POST", "/flow_runs/", body)
+        return row
+
+    async def states(collection: str) -> dict[str, tuple[str, str | None]]:
+        rows = await server.send("POST", f"/{collection}/filter", {})
+        return {row["name"]: (row["state_type"], row["state"]["message"]) for row in rows}
+
+    parent, other = await flow_run("parent"), await flow_run("other")
+    for run in (parent, other):
+        await task_run(run, f"{run['name']}'s")
+    await task_run(parent, "done", "COMPLETED")
+    child = await flow_run("child", within=parent)
+    await flow_run("grandchild", within=child)
+    await flow_run("by a worker", within=parent, deployment_id=deployment["id"])
+    await flow_run("another's child", within=other)
+    await server.send("POST", f"/flow_runs/{parent['id']}/set_state", {"state": {"type": "CANCELLED"}})
+    for _ in range(2):  # a child of a child follows it
+        await cancel_subflow_runs(server.database)
+    await cancel_task_runs(server.database)
+    running, cancelled = ("RUNNING", None), ("CANCELLED", "The parent flow run was cancelled.")
+    assert await states("flow_runs") == {
+        "parent": ("CANCELLED", None),
+        "other": running,
+        "child": cancelled,
+        "grandchild": cancelled,
+        "by a worker": ("CANCELLING", cancelled[1]),
+        "another's child": running,
+    }
+    assert await states("task_runs") == {
+        "parent's": cancelled,
+        "other's": running,
+        "done": ("COMPLETED", None),
+        "child": cancelled,
+        "grandchild": cancelled,
+        "by a worker": cancelled,
+        "another's child": running,
+    }
 
 
 async def test_who_falls_silent_is_not_ready(server: Server) -> None:
