@@ -16,7 +16,7 @@ from schema.states import StateType
 RUNS, TASKS = TABLES["flow_runs"], TABLES["task_runs"]
 PARENTS = RUNS.alias()
 
-ENDED = [state.value for state in TERMINAL]
+ENDED = [state.value for state in StateType if state in TERMINAL]
 MESSAGE = "The parent flow run was cancelled."
 
 WITHIN = timedelta(days=1)
