@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import HTTPException, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
+from starlette.requests import HTTPConnection
 
 from gateway.embedded.bodies import (
     Body,
@@ -56,7 +57,7 @@ class JSON(Response):
     media_type = "application/json"
 
 
-def database_of(request: Request) -> Database:
+def database_of(request: HTTPConnection) -> Database:
     """Return the database that the app has open."""
     database: Database = request.app.state.database
     return database

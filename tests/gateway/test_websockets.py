@@ -31,6 +31,8 @@ PREFECT = [Subprotocol("prefect")]
 
 pytestmark = pytest.mark.usefixtures("no_environment")
 
+DEFERRED_RUNS = "/task_runs/subscriptions/scheduled"
+
 MANY = 60
 """Messages, more than all buffers on the way hold."""
 
@@ -270,6 +272,9 @@ async def test_logs_come_to_those_who_ask_for_them(embedded: str) -> None:
         ("/events/out", ['{"type": "auth"}', '{"type": "auth"}'], 1002),
         ("/events/out", ['{"type": "auth"}', '{"type": "filter", "filter": {"nothing": 1}}'], 1002),
         ("/logs/out", ['{"type": "auth"}', '{"type": "filter", "filter": 1}'], 1002),
+        (DEFERRED_RUNS, ['{"type": "auth"}', '{"type": "filter"}'], 4001),
+        (DEFERRED_RUNS, ['{"type": "auth"}', '{"type": "subscribe", "keys": [], "client_id": "w"}'], 4001),
+        (DEFERRED_RUNS, ['{"type": "auth"}', '{"type": "subscribe", "keys": ["k"]}'], 4001),
     ],
 )
 async def test_what_is_wrong_closes_the_websocket(embedded: str, path: str, messages: list[str], code: int) -> None:
@@ -277,3 +282,50 @@ async def test_what_is_wrong_closes_the_websocket(embedded: str, path: str, mess
         for message in messages:
             await client.send(message)
         assert (await closed(client))[0] == code
+
+
+DEFERRED = {"type": "SCHEDULED", "state_details": {"deferred": True}}
+
+
+@asynccontextmanager
+async def task_worker(url: str, *keys: str, client_id: str = "w") -> AsyncIterator[ClientConnection]:
+    async with opened(f"{url}{DEFERRED_RUNS}") as client:
+        await client.send(json.dumps({"type": "subscribe", "keys": keys, "client_id": client_id}))
+        yield client
+
+
+async def test_task_workers_are_handed_deferred_runs_once_each_in_order(embedded: str) -> None:
+    async with httpx.AsyncClient(base_url=embedded.replace("ws", "http")) as http:
+
+        async def run(key: str, state: Any = DEFERRED) -> str:
+            body = {"name": "r", "task_key": key, "dynamic_key": str(uuid4()), "state": state}
+            return str((await http.post("/task_runs/", json=body)).raise_for_status().json()["id"])
+
+        async def received(client: ClientConnection, answer: str = "ack") -> str:
+            found = json.loads(await client.recv())
+            assert found["state"]["state_details"]["deferred"] is True
+            await client.send(json.dumps({"type": answer}))
+            return str(found["id"])
+
+        async def known() -> list[str]:
+            found = await http.post("/task_workers/filter", json={"task_worker_filter": {"task_keys": ["a"]}})
+            return [each["identifier"] for each in found.json()]
+
+        before, other, cancelled = await run("a"), await run("b"), await run("a")
+        await run("a", {"type": "SCHEDULED"})
+        await http.post(f"/task_runs/{cancelled}/set_state", json={"state": {"type": "CANCELLED"}})
+        async with task_worker(embedded, "a") as client:
+            assert await received(client) == before
+            assert await known() == ["w"]
+            after = await run("a")
+            assert await received(client, "quit") == after
+            assert await closed(client) == (1000, "")
+        async with task_worker(embedded, "a") as vanishing:
+            assert json.loads(await vanishing.recv())["id"] == after  # the one before did not take it
+            vanishing.transport.abort()
+        async with task_worker(embedded, "a", "b") as client:
+            assert await received(client) == other
+            assert await received(client) == after
+        async with asyncio.timeout(30):
+            while await known():  # noqa: ASYNC110  (nothing tells a client of workers that go)
+                await asyncio.sleep(0.05)

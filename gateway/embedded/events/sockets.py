@@ -58,12 +58,13 @@ async def accept(websocket: WebSocket) -> None:
         await websocket.accept()
         return
     await websocket.accept(subprotocol="prefect")
-    if (await _object(websocket)).get("type") != "auth":
+    if (await receive_object(websocket)).get("type") != "auth":
         raise Refused(WS_1008_POLICY_VIOLATION, "Expected 'auth' message")
     await websocket.send_json({"type": "auth_success"})
 
 
-async def _object(websocket: WebSocket) -> dict[str, Any]:
+async def receive_object(websocket: WebSocket) -> dict[str, Any]:
+    """Receive a message that is a JSON object."""
     try:
         message = orjson.loads(await websocket.receive_text())
     except (orjson.JSONDecodeError, KeyError):
@@ -75,7 +76,7 @@ async def _object(websocket: WebSocket) -> dict[str, Any]:
 
 async def _filter(websocket: WebSocket, model: type[F]) -> tuple[F, dict[str, Any]]:
     """Receive the message that says what is wanted."""
-    message = await _object(websocket)
+    message = await receive_object(websocket)
     if message.get("type") != "filter":
         raise Refused(WS_1002_PROTOCOL_ERROR, "Expected 'filter' message")
     try:
@@ -84,7 +85,7 @@ async def _filter(websocket: WebSocket, model: type[F]) -> tuple[F, dict[str, An
         raise Refused(WS_1002_PROTOCOL_ERROR, f"Invalid filter: {error}") from None
 
 
-async def _served(websocket: WebSocket, serve: Callable[[WebSocket, Database], Any]) -> None:
+async def served(websocket: WebSocket, serve: Callable[[WebSocket, Database], Any]) -> None:
     """Serve a client until it goes, or is refused."""
     try:
         await accept(websocket)
@@ -99,7 +100,7 @@ async def _served(websocket: WebSocket, serve: Callable[[WebSocket, Database], A
 @router.websocket("/events/in")
 async def take_events(websocket: WebSocket) -> None:
     """Record the events that a client sends, a message each."""
-    await _served(websocket, _take)
+    await served(websocket, _take)
 
 
 async def _take(websocket: WebSocket, database: Database) -> None:
@@ -114,7 +115,7 @@ async def _take(websocket: WebSocket, database: Database) -> None:
 @router.websocket("/events/out")
 async def send_events(websocket: WebSocket) -> None:
     """Send the events that a filter chooses, those of the last minutes first and then each as it comes."""
-    await _served(websocket, _send_events)
+    await served(websocket, _send_events)
 
 
 async def _send_events(websocket: WebSocket, database: Database) -> None:
@@ -145,7 +146,7 @@ async def _past(database: Database, wanted: EventQuery) -> AsyncIterator[list[Ro
 @router.websocket("/logs/out")
 async def send_logs(websocket: WebSocket) -> None:
     """Send the logs that a filter chooses, each as it comes."""
-    await _served(websocket, _send_logs)
+    await served(websocket, _send_logs)
 
 
 async def _send_logs(websocket: WebSocket, database: Database) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Table
 
-from gateway.embedded import stored
+from gateway.embedded import stored, task_queue
 from gateway.embedded.events import emit
 from gateway.embedded.orchestration import bookkeeping, policies
 from gateway.embedded.orchestration.bookkeeping import Entry
@@ -136,9 +136,14 @@ def _add_state(connection: Connection, kind: Kind, run: Row, state: State) -> No
 
 
 def _tell(connection: Connection, kind: Kind, run: Row, initial: State | None, state: State) -> None:
-    """Let others hear of a flow run's state, and put the task run that stands for a subflow run into the same."""
+    """Let others hear of a state: of a flow run's by an event, of a deferred task run's by the queue of task workers.
+
+    The task run that stands for a subflow run is put into the same state.
+    """
     if kind is FLOW_RUN:
         emit(connection, state_change(connection, run, initial, state))
+    elif kind is TASK_RUN and state.type is StateType.SCHEDULED and state.details.deferred:
+        task_queue.put(connection, run)
     if parent := run.get("parent_task_run_id"):
         copy = state.copy()
         copy.details.child_flow_run_id = run["id"]
