@@ -6,7 +6,7 @@ SHELL := /bin/sh
 OLD := 2.8.7 2.20.27 3.0.0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test fuzz crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
+.PHONY: help serve test coverage fuzz crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -16,6 +16,9 @@ serve: .venv/serve.installed ## GraphQL on http://127.0.0.1:4300/graphql, with d
 
 test: .venv/dev.installed ## All tests; one that misses a tool is skipped and says why.
 	@$(BIN)/python -m pytest
+
+coverage: .venv/dev.installed ## All tests, and which lines and branches they have run; takes twice the time.
+	@$(BIN)/python -m pytest --cov --cov-report=term
 
 test-long: .venv/dev.installed ## The tests that take minutes: Prefect's worker, library, events and automations.
 	@$(BIN)/python -m pytest -m long

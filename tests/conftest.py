@@ -42,13 +42,19 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _no_skip((yield))
 
 
+SHARE_PREFECT = re.compile(r"tests/(gateway/(check/|test_(mutations|remote|demo))|schema/test_schema)")
+"""The files whose tests ask the fixture `prefect_server`."""
+
+
 class _ByServer(LoadScopeScheduling):  # type: ignore[misc]  # untyped
-    """Keeps the tests of a file in one process, and those of all files that share a server which takes a minute to fill."""
+    """Keeps the tests of a file in one process, and those of all files that share a server which starts or fills slowly."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
         server = re.search(r"\[(sqlite|postgresql|prefect)\b", test)
-        return server[1] if server and file.startswith("tests/resolvers/") else file
+        if server and file.startswith("tests/resolvers/"):
+            return server[1]
+        return "prefect_server" if SHARE_PREFECT.match(file) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -9,11 +9,10 @@ from typing import Any
 import httpx
 
 from gateway import embedded, upstream
-from gateway.demo import SEED, plan
+from gateway.demo import SEED, FlowRun, plan
 from gateway.demo import fill as fill_with
 from gateway.settings import Settings
 from gateway.upstream import Upstream
-from tests.services import run_prefect
 
 PROGRAM = Path(sys.executable).with_name("prefect-graphql")
 STATES = {"SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED", "CANCELLING"}
@@ -25,21 +24,25 @@ def fill(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def seen(http: httpx.AsyncClient) -> dict[str, Any]:
+async def every(http: httpx.AsyncClient, collection: str) -> list[dict[str, Any]]:
+    """Return all rows of a collection, a page after a page."""
+    rows: list[dict[str, Any]] = []
+    while page := (await http.post(f"/{collection}/filter", json={"sort": "NAME_ASC", "offset": len(rows)})).json():
+        rows += page
+    return rows
+
+
+async def seen(http: httpx.AsyncClient) -> dict[str, Counter[Any]]:
     """Return what the demo is made of, ids and times aside."""
-    runs: list[dict[str, Any]] = []
-    while page := (await http.post("/flow_runs/filter", json={"sort": "NAME_ASC", "offset": len(runs)})).json():
-        runs += page
-    flows = (await http.post("/flows/filter", json={})).json()
     counts = {name: (await http.post(f"/{name}/count", json={})).json() for name in ("task_runs", "deployments")}
     return {
-        "runs": Counter((run["name"], run["state_type"], run["state_name"]) for run in runs),
-        "flows": sorted((flow["name"], tuple(flow["tags"])) for flow in flows),
-        **counts,
+        "runs": Counter((run["name"], run["state_type"], run["state_name"]) for run in await every(http, "flow_runs")),
+        "flows": Counter((flow["name"], tuple(flow["tags"])) for flow in await every(http, "flows")),
+        "rows": Counter(counts),
     }
 
 
-async def filled(file: Path) -> dict[str, Any]:
+async def filled(file: Path) -> dict[str, Counter[Any]]:
     fill("--embedded", "--database", f"sqlite:///{file}")
     app = embedded.create_app(f"sqlite:///{file}")
     async with (
@@ -53,24 +56,34 @@ async def test_two_fillings_are_equal_and_have_every_state(tmp_path: Path) -> No
     first, second = await filled(tmp_path / "a.db"), await filled(tmp_path / "b.db")
     assert first == second
     assert {type_ for _, type_, _ in first["runs"]} == STATES
-    assert len(first["flows"]) == 12
-    assert sum(first["runs"].values()) > 200
+    assert first["flows"].total() == 12
+    assert first["runs"].total() > 200
 
 
-async def test_a_real_prefect_is_filled_alike(tmp_path: Path) -> None:
-    """A quarter of the runs: a Prefect takes minutes for all of them."""
-    runs = plan(SEED)[::4]
+def courses() -> tuple[FlowRun, ...]:
+    """Return one run of each course of states, and one with a subflow: a Prefect takes minutes for all runs."""
+    different = {
+        (*(state.name for state in run.states), any(task.subflow for task in run.task_runs)): run for run in plan(SEED)
+    }
+    return tuple(different.values())
+
+
+async def test_a_real_prefect_is_filled_alike(prefect_server: str, tmp_path: Path) -> None:
+    runs = courses()
     app = embedded.create_app(f"sqlite:///{tmp_path / 'a.db'}")
-    (tmp_path / "prefect").mkdir()
-    with run_prefect(tmp_path / "prefect") as url:
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://embedded") as ours,
-            httpx.AsyncClient(base_url=url, timeout=60) as theirs,
-        ):
-            await theirs.get("/health")
-            for transport in (upstream.embedded(app), upstream.remote(url)):
-                server = Upstream(transport, Settings(upstream=url))
-                await fill_with(server, runs, lambda: None)
-                await server.aclose()
-            assert await seen(theirs) == await seen(ours)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://embedded") as ours,
+        httpx.AsyncClient(base_url=prefect_server, timeout=60) as theirs,
+    ):
+        before = await seen(theirs)
+        for transport in (upstream.embedded(app), upstream.remote(prefect_server)):
+            server = Upstream(transport, Settings(upstream=prefect_server))
+            await fill_with(server, runs, lambda: None)
+            await server.aclose()
+        assert subtracted(await seen(theirs), before) == await seen(ours)
+
+
+def subtracted(after: dict[str, Counter[Any]], before: dict[str, Counter[Any]]) -> dict[str, Counter[Any]]:
+    """Return what has come since."""
+    return {name: counted - before[name] for name, counted in after.items()}

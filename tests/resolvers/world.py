@@ -20,7 +20,7 @@ NAMES = ["alpha", "Beta", "beta_1", "gam_ma", "ALPHABET"]
 STATES = ["SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED"]
 WORDS = ["error", "Error", "connection timeout", "debug", "100%"]
 
-CROWD = 230
+CROWD = 205
 """Runs of the first flow: more than one page of the API."""
 COLLECTIONS = (
     *("flows", "flow_runs", "task_runs", "deployments", "work_pools", "work_queues"),
@@ -140,7 +140,7 @@ def _deployment(rng: random.Random, flows: list[Row], queues: list[Row], number:
 
 
 def _runs(rng: random.Random, flows: list[Row], deployments: list[Row], queues: list[Row]) -> Iterator[Row]:
-    for number in range(CROWD + 60):
+    for number in range(CROWD + 55):
         flow = flows[0] if number < CROWD else rng.choice(flows[1:-1])
         own = [None, *(row for row in deployments if row["flow_id"] == flow["id"])]
         yield _flow_run(rng, flow, rng.choice(own), rng.choice([None, *queues]))
@@ -162,8 +162,8 @@ def _flow_run(rng: random.Random, flow: Row, deployment: Row | None, queue: Row 
 
 def _task_runs(rng: random.Random, runs: list[Row]) -> Iterator[Row]:
     """Half of them belong to three runs; some belong to none."""
-    for number in range(400):
-        run = rng.choice(runs[:3]) if number < 200 else rng.choice([*runs[3:60], *runs[-30:]])
+    for number in range(300):
+        run = rng.choice(runs[:3]) if number < 150 else rng.choice([*runs[3:60], *runs[-30:]])
         if number % 40 == 39:
             run = {"id": None}
         yield {
@@ -193,7 +193,7 @@ def _logs(rng: random.Random, runs: list[Row], task_runs: list[Row]) -> Iterator
 
 def _artifacts(rng: random.Random, runs: list[Row], task_runs: list[Row]) -> Iterator[Row]:
     """Most of one run, more than one page of the API; keys are used again or for the first time."""
-    for number in range(CROWD + 40):
+    for number in range(CROWD + 20):
         task_run = rng.choice([None, *task_runs[:30]])
         run = runs[0] if number < CROWD else rng.choice(runs[1:20])
         yield {
