@@ -7,6 +7,8 @@ from fastapi import Request, Response
 from sqlalchemy import Connection, delete, select, update
 
 from gateway.embedded import stored
+from gateway.embedded.events import Change, emit, lifecycle, related
+from gateway.embedded.events.labels import ID, ROLE
 from gateway.embedded.hot import Router
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by
@@ -19,6 +21,8 @@ router = Router(prefix="/artifacts", tags=["artifacts"])
 
 ARTIFACTS, LATEST = TABLES["artifacts"], TABLES["artifact_collections"]
 ARTIFACT_NOT_FOUND = NOT_FOUND["artifacts"]
+TOLD = ("key", "type", "data", "description")
+"""What events tell of it."""
 SHARED = tuple(column.name for column in LATEST.c if column.name in ARTIFACTS.c and column.name not in {"id", "key"})
 """What the latest of a key tells of the artifact."""
 
@@ -39,10 +43,25 @@ async def create_artifact(request: Request, artifact: ArtifactCreate) -> Respons
 
 def _make_latest(connection: Connection, artifact: Row) -> None:
     told = {name: artifact[name] for name in SHARED if name != "created"} | {"latest_id": artifact["id"]}
-    if latest := stored.find(connection, LATEST, LATEST.c.key == artifact["key"]):
+    latest = stored.find(connection, LATEST, LATEST.c.key == artifact["key"])
+    if latest:
         stored.change(connection, LATEST, latest["id"], told)
     else:
         stored.add(connection, LATEST, stored.new_row(LATEST, **told, key=artifact["key"]))
+    _tell(connection, "updated" if latest else "created", artifact["key"])
+
+
+def _tell(connection: Connection, change: Change, key: str) -> None:
+    """Tell of the latest artifact of a key."""
+    latest = stored.find(connection, LATEST, LATEST.c.key == key, json=("data",), lock=False)
+    if latest is None:
+        return
+    runs = (("flow-run", latest["flow_run_id"]), ("task-run", latest["task_run_id"]))
+    others = [
+        {ID: f"prefect.artifact.{latest['latest_id']}", ROLE: "latest"},
+        *(related(kind, run, None) for kind, run in runs if run),
+    ]
+    emit(connection, lifecycle("artifact-collection", change, latest, *TOLD, name="key", related=others))
 
 
 @router.get("/{key}/latest", response_model=Artifact, responses=MISSING)
@@ -87,6 +106,8 @@ def _forget_latest(connection: Connection, artifact_id: str) -> None:
     told["latest_id"] = before.with_only_columns(ARTIFACTS.c.id).scalar_subquery()
     of_key = LATEST.c.id == latest["id"]
     if connection.execute(before).first() is None:
+        _tell(connection, "deleted", latest["key"])
         connection.execute(delete(LATEST).where(of_key))
     else:
         connection.execute(update(LATEST).where(of_key).values(told))
+        _tell(connection, "updated", latest["key"])

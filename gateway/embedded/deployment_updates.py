@@ -7,6 +7,7 @@ from fastapi import HTTPException
 from sqlalchemy import Connection, select, update
 
 from gateway.embedded import stored
+from gateway.embedded.deployment_events import deployment_row, tell_deployment_change
 from gateway.embedded.deployments import (
     DEPLOYMENTS,
     delete_scheduled_runs,
@@ -37,12 +38,15 @@ def update_deployment_row(connection: Connection, id_: str, deployment: Deployme
     values = limit_values(connection, queue_values(connection, given))
     if given.get("work_pool_name", "") is None:
         values["work_queue_id"] = None
+    before = deployment_row(connection, id_)
     stored.change(connection, DEPLOYMENTS, id_, values)
     delete_scheduled_runs(connection, id_, scheduled_by_server=True, future=True)
     if deployment.schedules is not None:
         _update_schedules(connection, id_, deployment.schedules)
     if "concurrency_limit" in given:
         set_limit(connection, id_, given["concurrency_limit"])
+    if before:
+        tell_deployment_change(connection, before)
     return True
 
 

@@ -7,6 +7,7 @@ from fastapi import Body, HTTPException, Request, Response
 from sqlalchemy import Connection
 
 from gateway.embedded import stored
+from gateway.embedded.deployment_events import deployment_row, tell_deployment_change, tell_deployments
 from gateway.embedded.deployment_updates import update_deployment_row
 from gateway.embedded.deployments import (
     DEPLOYMENTS,
@@ -68,6 +69,7 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
         values["concurrency_options"] = deployment.concurrency_options.model_dump(mode="json")
     same = (DEPLOYMENTS.c.flow_id == deployment.flow_id, DEPLOYMENTS.c.name == deployment.name)
     there = stored.find(connection, DEPLOYMENTS, *same)
+    before = deployment_row(connection, there["id"]) if there else None
     row = there or stored.new_row(DEPLOYMENTS, **{"parameter_openapi_schema": {}, "pull_steps": [], **values})
     if there:
         stored.change(connection, DEPLOYMENTS, row["id"], values)
@@ -77,6 +79,10 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
     replace_schedules(connection, row["id"], deployment.schedules or ())
     if "concurrency_limit" in given:
         set_limit(connection, row["id"], given["concurrency_limit"])
+    if before:
+        tell_deployment_change(connection, before)
+    else:
+        tell_deployments(connection, "created", [row["id"]])
     return (200 if there else 201), read_row(connection, "deployments", *same)
 
 

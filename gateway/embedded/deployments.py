@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway.embedded import stored
 from gateway.embedded.concurrency import add_limit, remove_limit
+from gateway.embedded.deployment_events import tell_deployments
 from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.shapes import Row
@@ -102,12 +103,18 @@ def pause(connection: Connection, id_: str, *, paused: bool) -> bool:
 
 def mark_ready(connection: Connection, ids: list[str]) -> None:
     """Note that somebody asks for runs of deployments; that is no change of the deployments themselves."""
+    waiting = select(DEPLOYMENTS.c.id).where(
+        member(DEPLOYMENTS.c.id, ids), DEPLOYMENTS.c.status == DeploymentStatus.NOT_READY.value
+    )
+    ready = list(connection.scalars(waiting))
     polled = {"status": DeploymentStatus.READY.value, "last_polled": now(), "updated": DEPLOYMENTS.c.updated}
     connection.execute(update(DEPLOYMENTS).where(member(DEPLOYMENTS.c.id, ids)).values(polled))
+    tell_deployments(connection, DeploymentStatus.READY.value, ready)
 
 
 def delete_deployment(connection: Connection, id_: str) -> bool:
     """Delete a deployment with its limit and the runs that wait; tell whether it was there."""
+    tell_deployments(connection, "deleted", [id_])
     delete_scheduled_runs(connection, id_)
     set_limit(connection, id_, None)
     return bool(connection.execute(delete(DEPLOYMENTS).where(DEPLOYMENTS.c.id == id_)).rowcount)

@@ -4,12 +4,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, exists, select, update
 
+from gateway.embedded import stored
 from gateway.embedded.database import Database
+from gateway.embedded.deployment_events import tell_deployments
 from gateway.embedded.deployments import DEPLOYMENTS
+from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.services import Service
-from gateway.embedded.work_pools import POOLS, QUEUES, WORKERS
-from gateway.embedded.work_queues import POLLED_WITHIN
+from gateway.embedded.work_pools import POOLS, QUEUES, WORKERS, set_pool_status
+from gateway.embedded.work_queues import POLLED_WITHIN, set_queue_status
 from schema.deployments import DeploymentStatus
 from schema.work_pools import WorkPoolStatus
 from schema.work_queues import WorkQueueStatus
@@ -46,11 +49,13 @@ def _look_after(connection: Connection) -> None:
         select(1).where(WORKERS.c.work_pool_id == POOLS.c.id, WORKERS.c.status == WorkerStatus.ONLINE.value)
     )
     deserted = (POOLS.c.status == WorkPoolStatus.READY.value, ~online)
-    connection.execute(update(POOLS).where(*deserted).values(status=WorkPoolStatus.NOT_READY.value))
+    for pool in stored.find_all(connection, POOLS, *deserted, order=POOLS.c.id):
+        set_pool_status(connection, pool, WorkPoolStatus.NOT_READY)
     long_ago = now() - POLLED_WITHIN
     _mark_deployments(connection, long_ago)
     unasked = (QUEUES.c.status == WorkQueueStatus.READY.value, QUEUES.c.last_polled < long_ago)
-    connection.execute(update(QUEUES).where(*unasked).values(status=WorkQueueStatus.NOT_READY.value))
+    ids = list(connection.scalars(select(QUEUES.c.id).where(*unasked)))
+    set_queue_status(connection, ids, WorkQueueStatus.NOT_READY)
 
 
 def _mark_silent_workers(connection: Connection) -> None:
@@ -67,7 +72,9 @@ def _mark_deployments(connection: Connection, long_ago: datetime) -> None:
     asked = exists(select(1).where(QUEUES.c.id == DEPLOYMENTS.c.work_queue_id, QUEUES.c.last_polled >= long_ago))
     unasked = (DEPLOYMENTS.c.status == DeploymentStatus.READY.value, DEPLOYMENTS.c.last_polled < long_ago, ~asked)
     not_ready = {"status": DeploymentStatus.NOT_READY.value, "updated": DEPLOYMENTS.c.updated}
-    connection.execute(update(DEPLOYMENTS).where(*unasked).values(not_ready))
+    ids = list(connection.scalars(select(DEPLOYMENTS.c.id).where(*unasked)))
+    connection.execute(update(DEPLOYMENTS).where(member(DEPLOYMENTS.c.id, ids)).values(not_ready))
+    tell_deployments(connection, DeploymentStatus.NOT_READY.value, ids)
 
 
 SERVICES = (Service("foreman", EVERY, look_after),)

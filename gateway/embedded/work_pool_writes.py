@@ -9,7 +9,8 @@ from gateway.embedded.parameters import check_defaults, check_template
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
 from gateway.embedded.shapes import Row
-from gateway.embedded.work_pools import AGENT, POOLS, create_pool, pool_named, set_pool_status, status
+from gateway.embedded.work_events import pool_row, tell_pool, tell_pool_change, tell_queues
+from gateway.embedded.work_pools import AGENT, POOLS, QUEUES, create_pool, pool_named, set_pool_status, status
 from gateway.embedded.writes import answer, remove
 from schema.work_pools import WorkPool, WorkPoolCreate, WorkPoolUpdate
 
@@ -49,7 +50,10 @@ async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdat
 
     def update(connection: Connection) -> tuple[int, None]:
         pool = pool_named(connection, name)
+        before = pool_row(connection, pool["id"])
         stored.change(connection, POOLS, pool["id"], values)
+        if before:
+            tell_pool_change(connection, before)
         paused = values.get("is_paused")
         if paused is not None and pool["type"] != AGENT:
             set_pool_status(connection, pool, status(connection, pool, paused=paused))
@@ -63,6 +67,13 @@ async def delete_work_pool(request: Request, name: str) -> None:
     """Delete a work pool with its queues."""
     if _is_reserved(name):
         raise HTTPException(403, f"{RESERVED} and can not be deleted.")
-    await answer(
-        request, lambda connection: (204, remove(connection, "work_pools", pool_named(connection, name)["id"]))
-    )
+
+    def delete(connection: Connection) -> tuple[int, None]:
+        pool = pool_named(connection, name)
+        queues = select(QUEUES.c.id).where(QUEUES.c.work_pool_id == pool["id"])
+        tell_queues(connection, "deleted", connection.scalars(queues))
+        tell_pool(connection, "deleted", pool["id"])
+        remove(connection, "work_pools", pool["id"])
+        return 204, None
+
+    await answer(request, delete)

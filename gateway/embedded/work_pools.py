@@ -10,6 +10,7 @@ from gateway.embedded import stored
 from gateway.embedded.named_reads import DEFAULT_POOL
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
+from gateway.embedded.work_events import tell_new_status, tell_pool, tell_pool_status, tell_queues
 from schema.work_pools import WorkPoolStatus
 from schema.work_queues import WorkQueueStatus
 from schema.workers import WorkerStatus
@@ -77,6 +78,9 @@ def create_pool(connection: Connection, values: dict[str, Any]) -> str:
     stored.add(connection, POOLS, row)
     queue = {"name": DEFAULT_QUEUE, "description": "The work pool's default queue."}
     stored.change(connection, POOLS, row["id"], {"default_queue_id": create_queue(connection, row["id"], queue)})
+    tell_pool(connection, "created", row["id"])
+    if row["status"]:
+        tell_new_status(connection, row)
     return str(row["id"])
 
 
@@ -91,8 +95,9 @@ def status(connection: Connection, pool: Row, *, paused: bool) -> WorkPoolStatus
 
 
 def set_pool_status(connection: Connection, pool: Row, status: WorkPoolStatus) -> None:
-    """Give a pool a status."""
+    """Give a pool a status, and tell of it."""
     stored.change(connection, POOLS, pool["id"], {"status": status.value})
+    tell_pool_status(connection, pool, status.value)
 
 
 def create_queue(connection: Connection, pool_id: str, values: dict[str, Any]) -> str:
@@ -106,6 +111,7 @@ def create_queue(connection: Connection, pool_id: str, values: dict[str, Any]) -
     row = stored.new_row(QUEUES, status=WorkQueueStatus.NOT_READY.value, **values)
     stored.add(connection, QUEUES, row)
     arrange(connection, pool_id, first=row["id"])
+    tell_queues(connection, "created", [row["id"]])
     return str(row["id"])
 
 

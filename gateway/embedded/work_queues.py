@@ -11,6 +11,7 @@ from gateway.embedded.deployments import DEPLOYMENTS, mark_ready
 from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.shapes import Row
+from gateway.embedded.work_events import tell_queue_change, tell_queues
 from gateway.embedded.work_pools import POOLS, QUEUES, pool_named
 from schema.work_queues import WorkQueueStatus, WorkQueueUpdate
 
@@ -39,6 +40,9 @@ def change_queue(connection: Connection, queue: Row, given: WorkQueueUpdate) -> 
     elif values.get("is_paused") is False and paused:
         values["status"] = _status(values.get("last_polled", queue["last_polled"])).value
     stored.change(connection, QUEUES, queue["id"], values)
+    tell_queue_change(connection, queue, values)
+    if "status" in values:
+        tell_queues(connection, values["status"], [queue["id"]])
 
 
 def _status(last_polled: datetime | None) -> WorkQueueStatus:
@@ -50,7 +54,15 @@ def delete_queue(connection: Connection, queue: Row) -> None:
     """Delete a work queue; a pool's default queue goes with its pool only, else 409."""
     if connection.scalar(select(POOLS.c.id).where(POOLS.c.default_queue_id == queue["id"])):
         raise HTTPException(409, "Can't delete a pool's default queue.")
+    tell_queues(connection, "deleted", [queue["id"]])
     connection.execute(delete(QUEUES).where(QUEUES.c.id == queue["id"]))
+
+
+def set_queue_status(connection: Connection, ids: list[str], status: WorkQueueStatus) -> None:
+    """Give work queues a status, and tell of it."""
+    if ids:
+        connection.execute(update(QUEUES).where(member(QUEUES.c.id, ids)).values(status=status.value))
+        tell_queues(connection, status.value, ids)
 
 
 def mark_polled(connection: Connection, ids: list[str]) -> None:
@@ -58,8 +70,8 @@ def mark_polled(connection: Connection, ids: list[str]) -> None:
     polled: dict[str, Any] = {"last_polled": now()}
     these = member(QUEUES.c.id, ids)
     connection.execute(update(QUEUES).where(these).values(polled))
-    waiting = QUEUES.c.status == WorkQueueStatus.NOT_READY.value
-    connection.execute(update(QUEUES).where(these, waiting).values(status=WorkQueueStatus.READY.value))
+    waiting = select(QUEUES.c.id).where(these, QUEUES.c.status == WorkQueueStatus.NOT_READY.value)
+    set_queue_status(connection, list(connection.scalars(waiting)), WorkQueueStatus.READY)
     mark_ready(
         connection, list(connection.scalars(select(DEPLOYMENTS.c.id).where(member(DEPLOYMENTS.c.work_queue_id, ids))))
     )

@@ -231,6 +231,13 @@ async def test_who_falls_silent_is_not_ready(server: Server) -> None:
     await server.set("deployments", last_polled=LONG_AGO)
     await look_after(server.database)
     assert await statuses() == ["OFFLINE", "NOT_READY", "NOT_READY", "NOT_READY"]
+    for kind in ("work-pool", "work-queue", "deployment"):
+        names = {"name": [f"prefect.{kind}.{word}" for word in ("created", "ready", "not-ready")]}
+        told = (await server.send("POST", "/events/filter", {"filter": {"event": names, "order": "ASC"}}))["events"]
+        words = [each["event"].rpartition(".")[2] for each in told]
+        assert words == ["created", *(["not-ready"] if kind == "work-pool" else []), "ready", "not-ready"]
+        if kind == "work-pool":
+            assert [each["follows"] for each in told] == [None, None, None, told[2]["id"]]
 
 
 async def test_one_of_several_processes_works(server: Server) -> None:
