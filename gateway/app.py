@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.extensions import SchemaExtension
 
@@ -17,8 +17,10 @@ from gateway import embedded, upstream
 from gateway.execution import Execution
 from gateway.http.endpoint import GraphQLEndpoint
 from gateway.http.noted import Noted
-from gateway.http.origin import SameOrigin
+from gateway.http.origin import SameOrigin, foreign
 from gateway.http.page import Page, page_assets
+from gateway.http.transport_ws import TransportWs
+from gateway.live import Streams, sockets
 from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.upstream import Upstream
@@ -87,12 +89,16 @@ class Gateway:
             self._upstream = Upstream(upstream.remote(settings.upstream, settings.deadline), settings, writes)
             self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
         execution = Execution(build(extensions), self._upstream, settings, self._context)
+        open_ = sockets.remote(settings.upstream) if settings.upstream else sockets.in_process(self._api)
+        self._streams = Streams(execution, self._upstream, settings, open_)
         endpoint = GraphQLEndpoint(execution, settings, page=Page())
+        transport = TransportWs(execution, self._streams, settings, self._untrusted)
         self.app = _App(
             endpoint,
             routes=[
                 Mount("/graphql/assets", page_assets()),
                 Route("/graphql", endpoint),
+                WebSocketRoute("/graphql", transport),
                 Mount("/api", SameOrigin(Noted(self._api, self._upstream), self._open_to_all)),
                 Route("/health", self._health),
                 Route("/ready", self._ready),
@@ -102,6 +108,10 @@ class Gateway:
 
     def _context(self, rest: Rest) -> Context:
         return Context(JsonRows(rest), page=self._settings.page_size, max_first=self._settings.max_first)
+
+    def _untrusted(self, scope: Scope) -> bool:
+        """Tell whether a foreign page would act by credentials that are not its visitor's."""
+        return self._open_to_all() and foreign(scope)
 
     def _open_to_all(self) -> bool:
         """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""
@@ -115,6 +125,7 @@ class Gateway:
             else:
                 await stack.enter_async_context(self._api.router.lifespan_context(self._api))
             stack.push_async_callback(self._upstream.aclose)
+            stack.push_async_callback(self._streams.aclose)
             await self._begin()
             yield
 

@@ -67,3 +67,7 @@ class Settings(BaseSettings):
         default=1_000, ge=1, description="Items in one list of a filter or of an input, such as `any`."
     )
     max_body: int = Field(default=1_048_576, ge=1, description="Bytes of a request's body on `/graphql`.")
+    max_subscriptions: int = Field(default=100, ge=1, description="Operations at once over one websocket.")
+    max_waiting: int = Field(
+        default=1_000, ge=1, description="Answers that may wait for a slow subscriber before its subscription is ended."
+    )

@@ -1,7 +1,7 @@
 """The factories of fields that read: at the root an item, a connection, a count; of a row its parent and its children."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from resolvers.rows import needed, unusable
 from resolvers.selection import types
 from resolvers.sources import Children, Gathered, Lists, Named, Source, Tokens, Whole, list_key, reads
 
-Resolver = Callable[..., Awaitable[Any]]
+Resolver = Callable[..., Awaitable[Any] | AsyncGenerator[Any, None]]
 Arguments = Mapping[str, tuple[Any, Any]]
 """Name of an argument -> its annotation and its default: `...` where it is required, UNSET where it may be absent."""
 

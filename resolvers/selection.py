@@ -36,6 +36,17 @@ def types_under(nodes: Iterable[FieldNode], fragments: Fragments) -> set[str]:
     return {condition.name.value for condition in inline + spread}
 
 
+def leaves_under(nodes: Iterable[FieldNode], fragments: Fragments) -> set[str]:
+    """Name the leaves selected under a field, given by its nodes, each by its path: "state.type"."""
+    found = set()
+    for node in _selections(nodes, fragments):
+        if isinstance(node, FieldNode):
+            name = node.name.value
+            below = leaves_under([node], fragments)
+            found |= {f"{name}.{leaf}" for leaf in below} if node.selection_set else {name}
+    return found
+
+
 def _selections(
     nodes: Iterable[FieldNode], fragments: Fragments
 ) -> Iterator[FieldNode | InlineFragmentNode | FragmentSpreadNode]:

@@ -22,6 +22,7 @@ from resolvers.nodes import Found, find
 from resolvers.readings import read_fields
 from resolvers.roots import Root
 from schema import COLLECTIONS, federation, server
+from schema.live import subscriptions
 from schema.names import Names
 from schema.scalars import DATETIME
 from schema.types import Node
@@ -100,6 +101,7 @@ def build(extensions: Sequence[Callable[[], SchemaExtension]] = ()) -> Schema:
     return _Schema(
         query=root("Query", queries(), "What can be read."),
         mutation=root("Mutation", mutations(), "What can be changed: each field is one action of the REST API."),
+        subscription=root("Subscription", subscriptions(), "What is told as it happens, over a websocket or as SSE."),
         types=[collection.row for collection in COLLECTIONS],
         extensions=extensions,
         scalar_overrides={datetime: DATETIME},

@@ -1,7 +1,8 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -9,7 +10,6 @@ import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from graphql.execution.values import VariableValues, get_variable_values
-from strawberry.execution import optimized_is_awaitable
 
 from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
@@ -19,6 +19,7 @@ from gateway.execution.known import KnownDocuments
 from gateway.execution.recorded import Recorded
 from gateway.execution.recorded import Upstream as Answers
 from gateway.execution.request import Answer, GraphQLRequest
+from gateway.execution.subscription import EXECUTOR, Subscription
 from gateway.execution.values import NestedTooDeeply, check_variables
 from gateway.settings import Settings
 from resolvers.context import Context
@@ -27,8 +28,9 @@ from resolvers.rest import Rest
 
 MAX_COERCION_ERRORS = 50
 
-# Strawberry's own test of awaitables, several times faster than graphql-core's.
-_EXECUTOR: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
+STREAMED = (
+    "A subscription is answered by a stream: ask over a websocket (graphql-transport-ws), or accept text/event-stream."
+)
 
 
 class Session(Answers, Protocol):
@@ -81,6 +83,7 @@ class Execution:
         self._upstream = upstream
         self._settings = settings
         self._make_context = make_context
+        self.seconds = settings.deadline
         self._flights = upstream.flights()
         self._mutations: set[asyncio.Task[Answer]] = set()
 
@@ -93,6 +96,8 @@ class Execution:
             document, operation = self._admitted(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return failed(BadUserInput(STREAMED))
         if operation.operation is not OperationType.QUERY:
             return await self._to_its_end(self._execute(document, operation, request))
         key = None if request.trace else _key(request)
@@ -103,11 +108,46 @@ class Execution:
         )
         return answer
 
+    def is_subscription(self, request: GraphQLRequest) -> bool:
+        """Tell whether a request is to be answered by a stream; one that is wrong is not."""
+        try:
+            return self._admitted(request)[1].operation is OperationType.SUBSCRIPTION
+        except Exception:  # noqa: BLE001 - whatever it is, `run` answers it
+            return False
+
+    def subscription(self, request: GraphQLRequest) -> Subscription | Answer:
+        """Return a subscription that is in order, or the answer that says why it is not."""
+        try:
+            document, operation = self._admitted(request)
+            variables = get_variable_values(
+                self._schema, operation.variable_definitions or (), request.variables, MAX_COERCION_ERRORS
+            )
+            if isinstance(variables, list):
+                return refused(variables)
+            self._cost.check(operation, document.fragments, variables.coerced)
+            return Subscription(self, self._strawberry, document, operation, request, variables)
+        except GraphQLError as error:
+            return refused([error])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            return failed(error)
+
+    @asynccontextmanager
+    async def context(self, request: GraphQLRequest, deadline: float) -> AsyncIterator[Any]:
+        """Give the resolvers' context for what is read for a subscription at one time."""
+        session = self._upstream.session(authorization=request.authorization, deadline=deadline, trace=False)
+        context = self._make_context(Recorded(session))
+        try:
+            yield context
+        finally:
+            session.close()
+            if isinstance(context, Context):
+                context.forget()
+
     def _admitted(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
         check_variables(request.variables, self._settings)
         document = self.documents.get(request.query)
         operation = document.operation(request.operation_name)
-        if request.read_only and operation.operation is not OperationType.QUERY:
+        if request.read_only and operation.operation is OperationType.MUTATION:
             raise ReadOnly("A GET request can only query: send mutations by POST.")
         return document, operation
 
@@ -149,7 +189,7 @@ class Execution:
 
         async def interpret(context: Any) -> ExecutionResult:
             executor = CompiledExecutor.build(
-                self._schema, document.ast, None, context, request.variables, request.operation_name, **_EXECUTOR
+                self._schema, document.ast, None, context, request.variables, request.operation_name, **EXECUTOR
             )
             if isinstance(executor, list):
                 return ExecutionResult(None, executor)

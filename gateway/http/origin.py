@@ -23,7 +23,7 @@ class SameOrigin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         kind = scope["type"]
-        if kind not in {"http", "websocket"} or not self._open_to_all() or not _foreign(Headers(scope=scope)):
+        if kind not in {"http", "websocket"} or not self._open_to_all() or not foreign(scope):
             await self._app(scope, receive, send)
         elif kind == "websocket":
             # A close before the connection is accepted is a 403 to the client.
@@ -33,7 +33,9 @@ class SameOrigin:
             await JSONResponse({"detail": detail}, status_code=403)(scope, receive, send)
 
 
-def _foreign(headers: Headers) -> bool:
+def foreign(scope: Scope) -> bool:
+    """Tell whether a request is from another site's page that sends no credentials of its own."""
+    headers = Headers(scope=scope)
     origin = headers.get("origin")
     if origin is None or "authorization" in headers:
         return False

@@ -1,8 +1,6 @@
 """The way for websockets through the gateway: messages are passed on both ways, one at a time, until either side closes."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -16,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from gateway.proxy.hop import LEADS_OUT, OF_REQUESTS, leads_out, passed_on, target_below
 from gateway.upstream import Upstream
+from gateway.upstream.credentials import token_of
 
 # What each of the two connections says for itself.
 OWN = OF_REQUESTS | frozenset(
@@ -109,24 +108,13 @@ class WebSocketProxy:
 
     def _authenticated(self, content: str | bytes) -> str | bytes:
         """Put the service's token into a message that authenticates without one."""
-        token = _token(self._upstream.authorization)
+        token = token_of(self._upstream.authorization)
         try:
             message = orjson.loads(content)
         except orjson.JSONDecodeError:
             return content
         lacks = isinstance(message, dict) and message.get("type") == "auth" and not message.get("token")
         return orjson.dumps({**message, "token": token}).decode() if lacks and token else content
-
-
-def _token(authorization: str | None) -> str | None:
-    """Return what an `Authorization` header says, as a message says it: a key, or `user:password`."""
-    scheme, _, credential = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        return credential or None
-    try:
-        return base64.b64decode(credential).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 def _content(message: Message) -> str | bytes:

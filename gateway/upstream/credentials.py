@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import binascii
 from collections.abc import Mapping
 from uuid import uuid4
 
@@ -28,6 +29,17 @@ def service_authorization(settings: Settings) -> str | None:
             "The API key holds characters that cannot be sent (a line break at its end?): see PREFECT_GRAPHQL_API_KEY."
         )
     return f"Bearer {key}"
+
+
+def token_of(authorization: str | None) -> str | None:
+    """Return what an `Authorization` header says, as a message says it: a key, or `user:password`."""
+    scheme, _, credential = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return credential or None
+    try:
+        return base64.b64decode(credential).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 class CsrfTransport:

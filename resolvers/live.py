@@ -1,0 +1,202 @@
+"""What subscriptions follow and what they send, as data: topics that the upstream tells of, and what is made of them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import strawberry
+
+from resolvers.collection import Collection, Row
+from resolvers.context import Context
+from resolvers.fields import Arguments, typed
+from resolvers.names import graphql_name
+from resolvers.reading import filter_path, only, page, path_of
+from resolvers.relations import HasMany
+from resolvers.rows import text
+from resolvers.sources import canonical_json
+from resolvers.tokens import PAGE
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A collection whose new rows the upstream tells of as they come, by a websocket, and finds by their time.
+
+    A message of the socket is `{"type": NAME, NAME: row}`, where NAME is that of one row.
+    """
+
+    collection: Collection
+    moment: str
+    """The key of a row's time, in its own filter too."""
+    since: str
+    """The leaf of that filter for the earliest time."""
+    until: str | None
+    """The leaf for the latest time, where it is not open by default."""
+    order: str
+    """The order by time, ascending."""
+
+    @property
+    def path(self) -> str:
+        """Where the socket is."""
+        return path_of(self.collection, "out")
+
+    def filter(self, wanted: str, since: str, until: str) -> Row:
+        """Return the own filter for what came in a time."""
+        own: Row = orjson.loads(wanted)
+        bounds = {self.since: since, **({self.until: until} if self.until else {})}
+        return {**own, self.moment: {**(own.get(self.moment) or {}), **bounds}}
+
+
+@dataclass(frozen=True)
+class Following:
+    """What a subscription follows: new rows of a topic that fit `wanted`, the topic's own filter as canonical JSON.
+
+    `since`: those of the past from that moment on too. `at_once`: something is sent before anything is new. `pause`: seconds
+    in which what comes is one batch. `every`: seconds after which something is sent though nothing is new.
+    """
+
+    topic: Topic
+    wanted: str
+    since: str | None = None
+    at_once: bool = False
+    pause: float = 0.0
+    every: float | None = None
+
+
+class Live(Protocol):
+    """A field of the root type Subscription."""
+
+    def check(self, given: Row) -> Any:
+        """Make what is asked of the arguments, or raise BadUserInput."""
+
+    async def follow(self, context: Context, asked: Any) -> Following:
+        """Return what is to be followed."""
+
+    async def values(self, context: Context, asked: Any, told: Sequence[Row], selected: AbstractSet[str]) -> list[Any]:
+        """Return what is sent for new rows of the topic: the field's values, in their order.
+
+        `selected` are the leaves that the client selects, as paths below the field: "state.type".
+        """
+
+
+def subscription(live: Live, kind: Any, arguments: Arguments, description: str) -> Any:
+    """Make a field of the root type Subscription."""
+
+    async def resolve(_info: strawberry.Info, **_given: Any) -> AsyncGenerator[Any, None]:
+        raise NotImplementedError("The gateway follows subscriptions by their metadata.")
+        yield  # what makes it a generator, as Strawberry wants it
+
+    return strawberry.subscription(
+        resolver=typed(resolve, arguments),
+        graphql_type=kind,
+        description=description,
+        metadata={"live": live},
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """The new rows of a topic themselves."""
+
+    topic: Topic
+    wanted: Callable[[Row], tuple[Row, str | None]]
+    """Makes of the arguments the topic's own filter, and since when."""
+
+    def check(self, given: Row) -> tuple[str, str | None]:
+        """Return the filter as canonical JSON, and since when."""
+        own, since = self.wanted(given)
+        return canonical_json(own), since
+
+    async def follow(self, _context: Context, asked: tuple[str, str | None]) -> Following:
+        """Follow what fits."""
+        return Following(self.topic, *asked)
+
+    async def values(
+        self, _context: Context, _asked: Any, told: Sequence[Row], _selected: AbstractSet[str]
+    ) -> list[Any]:
+        """Send them as they are, in the order of their time."""
+        return sorted(told, key=lambda row: text(row, self.topic.moment) or "")
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Rows of a collection that a topic tells of.
+
+    `reading` takes of a row of the topic the keys that it tells of a row of the collection, its id among them; None where it
+    tells of none. The rows are read, with the client's filter, where there is one or where more keys are selected; what is
+    told goes before what is read, which may be newer.
+    """
+
+    collection: Collection
+    topic: Topic
+    wanted: Row
+    reading: Callable[[Row], Row | None]
+    merging: Callable[[Row, Row], Row]
+    """Puts what is told (second) into a row that was read (first)."""
+
+    @property
+    def itself(self) -> HasMany:
+        """How ids select rows beside a client's filter."""
+        return HasMany(self.collection, key="id", leaf="id")
+
+    def check(self, given: Row) -> str:
+        """Return the groups of the client's filter as canonical JSON."""
+        groups = self.collection.body(given)
+        self.itself.check(groups)
+        return canonical_json(groups)
+
+    async def follow(self, _context: Context, _asked: str) -> Following:
+        """Follow the topic, whatever the client's filter: all subscriptions share it."""
+        return Following(self.topic, canonical_json(self.wanted))
+
+    async def values(self, context: Context, asked: str, told: Sequence[Row], selected: AbstractSet[str]) -> list[Any]:
+        """Return the rows, once for each time that they are told of."""
+        updates = [update for each in told if (update := self.reading(each))]
+        if not updates:
+            return []
+        groups = orjson.loads(asked)
+        if not groups and selected <= set.intersection(*(leaves(update) for update in updates)):
+            return updates
+        rows = await self._matching(context, groups, list({update["id"]: None for update in updates}))
+        return [self.merging(rows[update["id"]], update) for update in updates if update["id"] in rows]
+
+    async def _matching(self, context: Context, groups: Row, ids: list[str]) -> dict[str, Row]:
+        """Read the rows of some ids that fit the filter too."""
+        allowed = self.itself.allowed(groups, ids)
+        if not allowed:
+            return {}
+        rows = await page(context.rows, self.collection, self.itself.body(groups, sorted(allowed)), limit=context.page)
+        only(context.rows.column(rows, "id"), "id", allowed, filter_path(self.collection))
+        return {row["id"]: row for row in rows}
+
+
+def leaves(row: Row) -> set[str]:
+    """Name the keys of a row as a client selects them, those of an object within by their path."""
+    found = {"__typename"}
+    for name, value in row.items():
+        key = graphql_name(name)
+        found |= {f"{key}.{leaf}" for leaf in leaves(value)} if isinstance(value, dict) else {key}
+    return found
+
+
+async def rows_since(context: Context, topic: Topic, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
+    """Read the rows of a topic in a time, by pages, in the order of their time."""
+    collection, rows = topic.collection, context.rows
+    own = topic.filter(wanted, since, until)
+    if not collection.tokens:
+        offset = 0
+        while True:
+            found = await page(
+                rows, collection, {collection.own: own}, sort=topic.order, limit=context.page, offset=offset or None
+            )
+            yield found
+            offset += len(found)
+            if len(found) < context.page:
+                return
+    path, body = filter_path(collection), {collection.own: {**own, "order": topic.order}, "limit": PAGE}
+    read = await rows.read_page(collection.row, collection.name, "POST", path, body)
+    yield read.rows
+    while read.token and read.rows:
+        read = await rows.read_page(collection.row, collection.name, "GET", f"{path}/next?{read.token}")
+        yield read.rows
