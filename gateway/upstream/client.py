@@ -153,8 +153,9 @@ def _told(body: Any) -> Any:
 class Session:
     """The upstream for the length of one operation (`resolvers.rest.Rest`): one caller, one deadline.
 
-    `calls` lists `{method, path, body, status, milliseconds, rows, shared}` of each call when a trace is asked for: `status`
-    is None without an answer, `rows` the length of a list, `shared` true when another operation's call was used.
+    `calls` lists `{method, path, body, status, started, milliseconds, rows, shared}` of each call when a trace is asked for:
+    `status` is None without an answer, `started` milliseconds since the operation began, `rows` the length of a list,
+    `shared` true when another operation's call was used.
     What `read` and `answer` return may be shared with other operations: it is not to be changed.
     """
 
@@ -164,6 +165,7 @@ class Session:
         self._authorization = authorization
         self._deadline = deadline
         self._trace = trace
+        self._began = time.perf_counter()
         self._waits: set[asyncio.Timeout] = set()
 
     async def read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -223,9 +225,14 @@ class Session:
 
     async def _traced(self, call: Call, body: Any, make: Make) -> Answer:
         entry: dict[str, Any] = {"method": call.method, "path": call.path, "body": _told(body), "status": None}
-        entry |= {"milliseconds": None, "rows": None, "shared": False}
-        self.calls.append(entry)
         started = time.perf_counter()
+        entry |= {
+            "started": round((started - self._began) * 1000, 2),
+            "milliseconds": None,
+            "rows": None,
+            "shared": False,
+        }
+        self.calls.append(entry)
         try:
             answer, entry["shared"] = await self._in_time(call, make)
             entry["status"] = answer.status

@@ -51,3 +51,22 @@ async def test_an_example_runs_without_internet(gateway, visit, tab, expected):
     await expect(visited.page.locator(ANSWER)).not_to_contain_text("errors")
     assert visited.outside == []
     assert visited.complaints == []
+
+
+async def test_each_answer_comes_with_its_call_plan(gateway, visit):
+    visited = await visit(f"{gateway.url}/graphql")
+    page = visited.page
+    plan = page.get_by_role("region", name="Call plan")
+    await expect(page.locator(EDITOR)).to_contain_text("FlowsWithFailedRuns")
+    await expect(plan).to_have_count(0)
+    await page.get_by_role("tab", name="WhyARunFailed").click()
+    await answered(page, '"unlucky"')
+    await expect(plan.get_by_role("button").first).to_contain_text("3 REST calls")
+    calls = plan.locator("tbody tr")
+    await expect(calls).to_contain_text(["POST /flow_runs/filter", "POST /task_runs/filter", "POST /logs/filter"])
+    bars = [await bar.bounding_box() for bar in await calls.locator(".waterfall span").all()]
+    assert [bar["width"] > 0 for bar in bars] == [True] * 3
+    assert bars[1]["x"] >= bars[0]["x"] + bars[0]["width"]  # the second level waits for the first
+    await calls.get_by_role("button").nth(1).click()
+    await expect(plan.locator("pre")).to_contain_text('"flow_runs"')
+    assert visited.complaints == []

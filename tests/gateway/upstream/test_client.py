@@ -108,6 +108,9 @@ async def test_every_call_is_recorded_when_asked(connect: Connect) -> None:
             await asked.write("DELETE", "/flows/1")
         times = [call.pop("milliseconds") for call in asked.calls]
         assert all(isinstance(time, float) and time > 0 for time in times)
+        starts = [call.pop("started") for call in asked.calls]
+        assert starts == sorted(starts)
+        assert all(later >= start + took for later, start, took in zip(starts[1:], starts, times, strict=False))
         assert asked.calls == [
             {
                 "method": "POST",

@@ -1,4 +1,4 @@
-// The page at /graphql: GraphiQL with the explorer, the history and the example queries in tabs.
+// The page at /graphql: GraphiQL with the explorer, the history, the example queries in tabs and the call plan.
 import "graphiql/setup-workers/vite";
 import "graphiql/style.css";
 import "@graphiql/plugin-explorer/style.css";
@@ -10,8 +10,31 @@ import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
 import { createRoot } from "react-dom/client";
 
+import { CallPlan, show } from "./call-plan.jsx";
+
 const examples = JSON.parse(document.getElementById("examples").textContent);
-const fetcher = createGraphiQLFetcher({ url: window.location.pathname });
+const url = new URL(window.location.pathname, window.location.href);
+const fetcher = createGraphiQLFetcher({
+  url: url.pathname,
+  headers: { "X-Upstream-Trace": "1" },
+  subscriptionUrl: url.href.replace(/^http/, "ws"),
+});
+
+async function* traced(parts) {
+  for await (const part of parts) {
+    const told = [part].flat().findLast((each) => each.extensions?.upstream);
+    if (told) show(told.extensions.upstream);
+    yield part;
+  }
+}
+
+async function fetched(params, options) {
+  const answer = await fetcher(params, options);
+  if (params.operationName === "IntrospectionQuery") return answer;
+  show(null);
+  return traced(answer);
+}
+
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 // The history would keep the headers of each query, credentials among them, in the browser for good.
@@ -28,7 +51,10 @@ const storage = {
 };
 
 createRoot(document.getElementById("root")).render(
-  <GraphiQL fetcher={fetcher} storage={storage} plugins={plugins} defaultTabs={examples} defaultEditorToolsVisibility="variables">
+  <GraphiQL fetcher={fetched} storage={storage} plugins={plugins} defaultTabs={examples} defaultEditorToolsVisibility="variables">
     <GraphiQL.Logo>Prefect GraphQL</GraphiQL.Logo>
+    <GraphiQL.Footer>
+      <CallPlan />
+    </GraphiQL.Footer>
   </GraphiQL>,
 );
