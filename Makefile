@@ -32,7 +32,7 @@ test-old: .venv/dev.installed $(OLD:%=.cache/old/%/installed) ## Tests against o
 
 crashes: .venv/dev.installed ## Lets schemathesis ask every field of the running GraphQL endpoint EXAMPLES=1 times, from SEED=0: nothing may crash.
 	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),1) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
-	$(BIN)/python -m pytest tests/gateway/crashes.py
+	$(BIN)/python -m pytest tests/gateway/test_crashes.py
 
 lint: .venv/dev.installed ## Style, types, import layers, the image's file.
 	@$(BIN)/ruff check

@@ -247,6 +247,7 @@ class RandomUpstream:
     seed: int
     faults: Faults = field(default_factory=Faults)
     schedule: int = 0
+    worlds: Callable[[int], World] = world
     calls: list[Request] = field(default_factory=list)
     answered: dict[Request, bytes | str] = field(default_factory=dict)
 
@@ -261,7 +262,7 @@ class RandomUpstream:
         self.calls.append(request)
         for _ in range(crc32(request.path.encode(), request.number ^ self.schedule) % 5 if self.schedule else 1):
             await asyncio.sleep(0)
-        rows = world(self.seed + len(headers.get("authorization", "")))
+        rows = self.worlds(self.seed + len(headers.get("authorization", "")))
         try:
             status, text = self.faults.reply(request, lambda: self._right(rows, request))
         except Exception as fault:

@@ -1,7 +1,7 @@
 """A small random world: rows of every collection, related as the schema says, and what REST selects of them."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -41,11 +41,11 @@ def own_name(collection: Collection) -> str:
 class World:
     """Rows of every collection by its name."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, sizes: Mapping[str, int] = SIZES) -> None:
         self.seed = seed
         rng = random.Random(seed)  # noqa: S311  test data
         self.rows: dict[str, list[Row]] = {
-            collection.name: [_row(collection, rng) for _ in range(SIZES.get(collection.name, 12))]
+            collection.name: [_row(collection, rng) for _ in range(sizes.get(collection.name, 12))]
             for collection in DECLARED
         }
         self._relate(rng)
