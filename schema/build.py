@@ -105,6 +105,8 @@ def build(extensions: Sequence[Callable[[], SchemaExtension]] = ()) -> Schema:
         types=[collection.row for collection in COLLECTIONS],
         extensions=extensions,
         scalar_overrides={datetime: DATETIME},
-        config=StrawberryConfig(name_converter=Names(), default_resolver=value_of),
+        config=StrawberryConfig(
+            name_converter=Names(), default_resolver=value_of, enable_experimental_incremental_execution=True
+        ),
         federation_version="2.0",  # the lowest with all that is used: composers refuse what is newer than they are
     )

@@ -13,6 +13,7 @@ import strawberry
 from graphql import (
     REMOVE,
     SKIP,
+    DirectiveDefinitionNode,
     FieldDefinitionNode,
     ObjectTypeDefinitionNode,
     ScalarTypeDefinitionNode,
@@ -72,6 +73,9 @@ def entities(collections: Iterable[Collection]) -> Any:
 
 class _Own(Visitor):
     """Leaves out what every subgraph has for itself: finding rows by id alone, and what federation adds."""
+
+    def enter_directive_definition(self, node: DirectiveDefinitionNode, *_: Any) -> VisitorAction:
+        return REMOVE if node.name.value in {"defer", "stream"} else None  # a router defers by itself
 
     def enter_object_type_definition(self, node: ObjectTypeDefinitionNode, *_: Any) -> VisitorAction:
         if node.name.value == "_Service":

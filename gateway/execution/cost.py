@@ -51,7 +51,8 @@ class Cost:
     """Counts and bounds the rows of operations on one schema.
 
     A connection (a field with a `first` argument) makes `first` rows, a list by ids one row an id, each times the
-    rows of what encloses it; a list of the introspection makes as many as the schema has on average.
+    rows of what encloses it; a list of the introspection makes as many as the schema has on average. A deferred
+    fragment counts as a row.
     """
 
     def __init__(self, schema: GraphQLSchema, settings: Settings) -> None:
@@ -129,9 +130,8 @@ class _Walk:
     def rows_of(self, selection_sets: Iterable[SelectionSetNode], parent: GraphQLNamedType) -> int:
         fields: Fields = {}
         spread: set[tuple[str, str]] = set()
-        for selection_set in selection_sets:
-            self._collect(selection_set, parent, fields, spread)
-        return sum(self._rows(owner, nodes) for owner, nodes in fields.values())
+        deferred = sum(self._collect(selection_set, parent, fields, spread) for selection_set in selection_sets)
+        return deferred + sum(self._rows(owner, nodes) for owner, nodes in fields.values())
 
     def _collect(
         self,
@@ -139,8 +139,12 @@ class _Walk:
         parent: GraphQLNamedType,
         fields: Fields,
         spread: set[tuple[str, str]],
-    ) -> None:
-        """Add the fields of a selection set, or of a fragment under its own type, by their owner and response key."""
+    ) -> int:
+        """Add the fields of a selection set, or of a fragment under its own type, by their owner and response key.
+
+        Return how many fragments within may be deferred: each is a part of the answer by itself, and as dear as a row.
+        """
+        deferred = 0
         if not isinstance(part, SelectionSetNode):
             if part.type_condition:
                 parent = type_from_ast(self.schema, part.type_condition) or parent
@@ -152,10 +156,13 @@ class _Walk:
                 key = (parent.name, (node.alias or node.name).value)
                 fields.setdefault(key, (parent, []))[1].append(node)
             elif isinstance(node, InlineFragmentNode):
-                self._collect(node, parent, fields, spread)
-            elif isinstance(node, FragmentSpreadNode) and (parent.name, node.name.value) not in spread:
-                spread.add((parent.name, node.name.value))
-                self._collect(self.fragments[node.name.value], parent, fields, spread)
+                deferred += _deferred(node) + self._collect(node, parent, fields, spread)
+            elif isinstance(node, FragmentSpreadNode):
+                deferred += _deferred(node)
+                if (parent.name, node.name.value) not in spread:
+                    spread.add((parent.name, node.name.value))
+                    deferred += self._collect(self.fragments[node.name.value], parent, fields, spread)
+        return deferred
 
     def _included(self, node: Any) -> bool:
         for directive in node.directives or ():
@@ -212,6 +219,10 @@ class _Walk:
     def _value(self, node: FieldNode, name: str) -> Any:
         given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
         return _literal(given, self.variables)
+
+
+def _deferred(node: InlineFragmentNode | FragmentSpreadNode) -> bool:
+    return any(directive.name.value == "defer" for directive in node.directives or ())
 
 
 def _literal(node: ValueNode | None, variables: dict[str, Any]) -> Any:

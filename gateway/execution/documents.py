@@ -21,6 +21,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from gateway.execution.incremental import asks_for_parts
 from gateway.execution.limits import beyond, check_limits
 from gateway.execution.values import check_literals
 from gateway.settings import Settings
@@ -61,6 +62,8 @@ class Document:
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
     fragments: dict[str, FragmentDefinitionNode]
+    incremental: bool
+    """Whether it asks for an answer in parts."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to execute; BadUserInput where `name` names none, or none is named of several."""
@@ -122,7 +125,7 @@ class Documents:
             raise Invalid([_explained(error) for error in errors])
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
         fragments = {node.name.value: node for node in ast.definitions if isinstance(node, FragmentDefinitionNode)}
-        return Document(ast, operations, fragments)
+        return Document(ast, operations, fragments, asks_for_parts(text, ast))
 
     def _parse(self, text: str) -> DocumentNode:
         limit = self._settings.max_tokens

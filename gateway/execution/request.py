@@ -51,13 +51,17 @@ class Answer:
 
     @cached_property
     def _content(self) -> bytes:
-        body = self.body()
-        try:
-            return msgspec.json.encode(body)
-        except (OverflowError, RecursionError):
-            # A row's JSON may have numbers longer than the 64 bits that msgspec writes, or be nested very deeply.
-            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return as_json(self.body())
 
     def content(self) -> bytes:
         """Return the answer as JSON in UTF-8, written once for all who share it."""
         return self._content
+
+
+def as_json(body: dict[str, Any]) -> bytes:
+    """Write JSON in UTF-8."""
+    try:
+        return msgspec.json.encode(body)
+    except (OverflowError, RecursionError):
+        # A row's JSON may have numbers longer than the 64 bits that msgspec writes, or be nested very deeply.
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

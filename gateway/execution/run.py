@@ -1,30 +1,36 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+from graphql.execution import Executor
 from graphql.execution.values import VariableValues, get_variable_values
 
+from gateway.execution.answers import ReadOnly, answered, failed, refused
 from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
-from gateway.execution.documents import Document, Documents, Invalid, NestedBeyondParsing, graphql_schema
-from gateway.execution.errors import formatted, formatted_failures, internal, logger
+from gateway.execution.documents import Document, Documents, graphql_schema
+from gateway.execution.incremental import IncrementalExecutor
 from gateway.execution.known import KnownDocuments
+from gateway.execution.parts import Parts, execute_in_parts
 from gateway.execution.recorded import Recorded
 from gateway.execution.recorded import Upstream as Answers
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.subscription import EXECUTOR, Subscription
-from gateway.execution.values import NestedTooDeeply, check_variables
+from gateway.execution.values import check_variables
 from gateway.settings import Settings
 from resolvers.context import Context
-from resolvers.errors import BadUserInput, GatewayError
+from resolvers.errors import BadUserInput
 from resolvers.rest import Rest
+
+E = TypeVar("E", bound=Executor[Any])
+T = TypeVar("T")
 
 MAX_COERCION_ERRORS = 50
 
@@ -85,10 +91,10 @@ class Execution:
         self._make_context = make_context
         self.seconds = settings.deadline
         self._flights = upstream.flights()
-        self._mutations: set[asyncio.Task[Answer]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
 
     async def run(self, request: GraphQLRequest) -> Answer:
-        """Answer a request; every fault is an error in the answer, none is raised.
+        """Answer a request as a whole; every fault is an error in the answer, none is raised.
 
         Cancelling it cancels a query. A mutation that has begun goes on to its end: nobody could tell how far it came.
         """
@@ -96,16 +102,33 @@ class Execution:
             document, operation = self._admitted(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
+        return await self._whole(document, operation, request)
+
+    async def run_in_parts(self, request: GraphQLRequest) -> Answer | Parts:
+        """Answer a request as `run` does, in parts where its document asks for them by `@defer` or `@stream`."""
+        try:
+            document, operation = self._admitted(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            return failed(error)
+        whole = operation.operation is OperationType.SUBSCRIPTION or not document.incremental
+        if whole or self._strawberry.extensions:  # they are told of one result
+            return await self._whole(document, operation, request)
+        work = self._execute(document, operation, request, in_parts=True)
+        return await (work if operation.operation is OperationType.QUERY else self._to_its_end(work))
+
+    async def _whole(self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest) -> Answer:
         if operation.operation is OperationType.SUBSCRIPTION:
             return failed(BadUserInput(STREAMED))
+
+        def execute(_flight: Any = None) -> Coroutine[Any, Any, Answer]:
+            return cast("Coroutine[Any, Any, Answer]", self._execute(document, operation, request))
+
         if operation.operation is not OperationType.QUERY:
-            return await self._to_its_end(self._execute(document, operation, request))
+            return cast("Answer", await self._to_its_end(execute()))
         key = None if request.trace else _key(request)
         if key is None:
-            return await self._execute(document, operation, request)
-        answer, _ = await self._flights.join(
-            key, request.deadline, lambda _flight: self._execute(document, operation, request)
-        )
+            return await execute()
+        answer, _ = await self._flights.join(key, request.deadline, execute)
         return answer
 
     def is_subscription(self, request: GraphQLRequest) -> bool:
@@ -151,7 +174,9 @@ class Execution:
             raise ReadOnly("A GET request can only query: send mutations by POST.")
         return document, operation
 
-    async def _execute(self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest) -> Answer:
+    async def _execute(
+        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, *, in_parts: bool = False
+    ) -> Answer | Parts:
         variables = get_variable_values(
             self._schema, operation.variable_definitions or (), request.variables, MAX_COERCION_ERRORS
         )
@@ -160,18 +185,43 @@ class Execution:
         session = self._upstream.session(
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
-        context = None
+        context = answer = None
         try:
             context = self._make_context(Recorded(session))
             self._cost.check(operation, document.fragments, variables.coerced)
-            result = await self._result(document, operation, request, variables, context)
-            return _answer(result, session.calls if request.trace else None)
+            calls = session.calls if request.trace else None
+            if in_parts:
+                answer = await self._parts(document, request, context, calls, partial(_release, session, context))
+            else:
+                answer = answered(await self._result(document, operation, request, variables, context), calls)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            return failed(error)
+            answer = failed(error)
         finally:
-            session.close()
-            if isinstance(context, Context):
-                context.forget()
+            if not isinstance(answer, Parts):
+                _release(session, context)
+        return answer
+
+    async def _parts(
+        self,
+        document: Document,
+        request: GraphQLRequest,
+        context: Any,
+        calls: list[dict[str, Any]] | None,
+        release: Callable[[], None],
+    ) -> Answer | Parts:
+        executor = self._executor(IncrementalExecutor, document, request, context)
+        if isinstance(executor, list):
+            return answered(ExecutionResult(None, executor), calls)
+        result = await execute_in_parts(executor, calls, release)
+        return result if isinstance(result, Parts) else answered(result, calls)
+
+    def _executor(
+        self, kind: type[E], document: Document, request: GraphQLRequest, context: Any
+    ) -> E | list[GraphQLError]:
+        built = kind.build(
+            self._schema, document.ast, None, context, request.variables, request.operation_name, **EXECUTOR
+        )
+        return cast("E | list[GraphQLError]", built)
 
     async def _result(
         self,
@@ -188,12 +238,10 @@ class Execution:
             return ExecutionResult(result.data, result.errors, result.extensions)
 
         async def interpret(context: Any) -> ExecutionResult:
-            executor = CompiledExecutor.build(
-                self._schema, document.ast, None, context, request.variables, request.operation_name, **EXECUTOR
-            )
+            executor = self._executor(CompiledExecutor, document, request, context)
             if isinstance(executor, list):
                 return ExecutionResult(None, executor)
-            return await cast("CompiledExecutor", executor).interpret(context)
+            return await executor.interpret(context)
 
         if self.plans is None or not isinstance(context, Context):
             return await interpret(context)
@@ -202,11 +250,30 @@ class Execution:
             return await interpret(context)
         return await self.plans.execute(plan, context, variables, interpret)
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+    async def _to_its_end(self, work: Coroutine[Any, Any, Answer | Parts]) -> Answer | Parts:
+        task = self._in_background(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._give_up)
+            raise
+
+    def _give_up(self, done: "asyncio.Task[Answer | Parts]") -> None:
+        """End the parts of a mutation for which nobody waits any more."""
+        if not done.cancelled() and isinstance(parts := done.result(), Parts):
+            self._in_background(parts.aclose())
+
+    def _in_background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         task = asyncio.create_task(work)
-        self._mutations.add(task)
-        task.add_done_callback(self._mutations.discard)
-        return await asyncio.shield(task)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+
+def _release(session: Session, context: Any) -> None:
+    session.close()
+    if isinstance(context, Context):
+        context.forget()
 
 
 def _key(request: GraphQLRequest) -> Hashable:
@@ -217,35 +284,3 @@ def _key(request: GraphQLRequest) -> Hashable:
         return None
     # Those who ask in the same second may share its deadline too.
     return (request.authorization, request.query, request.operation_name, variables, int(request.deadline))
-
-
-class ReadOnly(BadUserInput):
-    """A mutation where only queries are allowed: HTTP status 405."""
-
-
-def failed(error: Exception) -> Answer:
-    """Return the answer to a request that came to no execution; what is no error of the client is logged."""
-    if isinstance(error, Invalid):
-        return refused(error.errors)
-    if isinstance(error, GatewayError):
-        return refused([error])
-    logger.error("Internal error", exc_info=error)
-    return Answer(errors=[internal()], executed=False, status=500, well_formed=False)
-
-
-def refused(errors: Sequence[GraphQLError]) -> Answer:
-    """Return the answer to a request that the client must mend."""
-    status = 405 if any(isinstance(error, ReadOnly) for error in errors) else 400
-    malformed = any(isinstance(error, ReadOnly | NestedTooDeeply | NestedBeyondParsing) for error in errors)
-    return Answer(
-        errors=[formatted(error) for error in errors], executed=False, status=status, well_formed=not malformed
-    )
-
-
-def _answer(result: ExecutionResult | Outcome, calls: list[dict[str, Any]] | None) -> Answer:
-    if isinstance(result, Outcome):
-        shown = formatted_failures(result.failures())
-    else:
-        shown = [formatted(error) for error in result.errors or ()]
-    extensions = getattr(result, "extensions", None) or {}
-    return Answer(result.data, shown, extensions if calls is None else {**extensions, "upstream": calls})

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.execution import Answer, Execution, GraphQLRequest
+from gateway.execution import Execution, GraphQLRequest, Parts
 from gateway.http.encoding import IDENTITY, Codings, Encoder, codings
+from gateway.http.multipart import accepted, send_parts
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
 from gateway.http.reading import Disconnected, Headers, Parameters, from_body, from_url, has_query
 from gateway.http.refusal import Refusal
@@ -19,6 +20,7 @@ MEDIA = (JSON, GRAPHQL)
 OR_PAGE = (*MEDIA, HTML)
 
 Raw = list[tuple[bytes, bytes]]
+T = TypeVar("T")
 
 _EVERY: Raw = [(b"cache-control", b"no-store"), (b"vary", b"accept, accept-encoding")]
 _TYPED: dict[str, Raw] = {
@@ -69,8 +71,17 @@ class GraphQLEndpoint:
             parameters = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
             parameters = from_url(scope)
+        in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
         request = _request(headers, parameters, deadline, read_only=method != "POST")
-        answer = await _while_connected(self._execution.run(request), receive)
+        if in_parts is None:
+            answer = await _while_connected(self._execution.run(request), receive)
+        else:
+            delivered = await _while_connected(self._execution.run_in_parts(request), receive)
+            if isinstance(delivered, Parts):
+                sending = send_parts(send, delivered, in_parts, wanted.other, _EVERY)
+                await _while_connected(sending, receive)
+                return
+            answer = delivered
         coding, content = await self._encoder.encode(answer.content(), wanted)
         status = 200 if media == JSON and answer.well_formed else answer.status
         added = {} if coding is IDENTITY else {"content-encoding": coding.name}
@@ -87,7 +98,8 @@ def _wants_page(scope: Scope, headers: Headers) -> bool:
 
 def _acceptable(headers: Headers) -> tuple[str, Codings]:
     """Return the media type and the codings of the answer; raises Refusal before anything is done."""
-    media = preferred(headers.get(b"accept"), MEDIA)
+    accept = headers.get(b"accept")
+    media = preferred(accept, MEDIA) or (JSON if accepted(accept) else None)
     if media is None:
         raise Refusal(406, f"Answers are {JSON} or {GRAPHQL}: accept one of them.")
     wanted = codings(headers.get(b"accept-encoding"))
@@ -108,8 +120,8 @@ def _request(headers: Headers, parameters: Parameters, deadline: float, *, read_
     )
 
 
-async def _while_connected(work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
-    """Return the answer, or cancel the work and raise Disconnected when nobody waits for it any more."""
+async def _while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """Return the result of work, or cancel the work and raise Disconnected when nobody waits for it any more."""
     # The request's own task does the work and the watch cancels it: a task for each would cost twice the time.
     request: Any = asyncio.current_task()
     watch = asyncio.create_task(_cancel_when_disconnected(request, receive))

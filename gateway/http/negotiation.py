@@ -24,11 +24,12 @@ def remembered(read: Callable[[str | None, *Ts], T]) -> Callable[[str | None, *T
 
 
 class Choice(NamedTuple):
-    """One of a header's choices, `name;q=quality`; the name is in lower case, the quality from 0 to 1."""
+    """One of a header's choices, `name;parameter=value;q=quality`; all in lower case, the quality from 0 to 1."""
 
     name: str
     quality: float
     position: int
+    parameters: tuple[str, ...] = ()
 
     def covers(self, media: str) -> int:
         """Return how exactly a media range names a media type: 3 by name, 2 by `type/*`, 1 by `*/*`, 0 not at all."""
@@ -62,7 +63,8 @@ def choices(header: str) -> list[Choice]:
 def _choice(part: str, position: int) -> Choice:
     name, *parameters = (piece.strip() for piece in part.split(";"))
     quality = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
+    others = tuple(parameter.replace('"', "") for parameter in parameters if not parameter.startswith("q="))
     try:
-        return Choice(name, min(max(0.0, float(quality)), 1.0), position)
+        return Choice(name, min(max(0.0, float(quality)), 1.0), position, others)
     except ValueError:
         return Choice(name, 0.0, position)

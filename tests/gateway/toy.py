@@ -179,7 +179,8 @@ def rows_are_dicts(source: Any, name: str) -> Any:
     return source.get(name) if isinstance(source, dict) else getattr(source, name)
 
 
-SCHEMA = strawberry.Schema(Query, Mutation, config=StrawberryConfig(default_resolver=rows_are_dicts))
+CONFIG = StrawberryConfig(default_resolver=rows_are_dicts, enable_experimental_incremental_execution=True)
+SCHEMA = strawberry.Schema(Query, Mutation, config=CONFIG)
 
 
 def upstream() -> Upstream:

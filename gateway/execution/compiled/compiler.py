@@ -81,7 +81,6 @@ class Compiler:
             raise Unsupported("a schema without queries")
         operation = self._operation
         collected = collect_fields(self._schema, operation.fragments, operation.variables, query, operation.definition)
-        _refuse_deferred(collected.new_defer_usages)
         fields = collected.grouped_field_set
         roots = [self._root(query, key, details) for key, details in fields.items()]
         made = self._source.struct(self._source.out("Data", list(fields)))
@@ -147,7 +146,6 @@ class Compiler:
         collected = collect_subfields(
             self._schema, operation.fragments, operation.variables, operation.definition, kind, list(details)
         )
-        _refuse_deferred(collected.new_defer_usages)
         return collected.grouped_field_set
 
     def _field(self, kind: GraphQLObjectType, node: FieldNode) -> GraphQLField:
@@ -292,8 +290,3 @@ def _model(kind: GraphQLObjectType) -> type[BaseModel]:
     """Return the model of the rows of a type."""
     model: type[BaseModel] = kind.extensions["strawberry-definition"].origin
     return model
-
-
-def _refuse_deferred(usages: Sequence[Any]) -> None:
-    if usages:
-        raise Unsupported("incremental delivery")

@@ -2,18 +2,18 @@
 
 import inspect
 from collections.abc import Awaitable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from graphql import ExecutionResult, GraphQLError, located_error
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.execution.compiled.plan import Outcome
 from gateway.execution.compiled.plans import Plans
+from gateway.execution.incremental import WholeExecutor
 from resolvers.context import Context
 
 
-class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
+class CompiledExecutor(WholeExecutor):
     """Executes an operation by its plan where it has one, for whoever calls Strawberry's `schema.execute`.
 
     `plans` is set once the schema that is built with this class is there; without it graphql-core executes all.
@@ -38,9 +38,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         result = super().execute_operation()
         if inspect.isawaitable(result):
             result = await result
-        if not isinstance(result, ExecutionResult):
-            raise TypeError(f"The schema must not offer incremental delivery, got {type(result).__name__}.")
-        return result
+        return cast("ExecutionResult", result)
 
     async def _plain(self, work: Awaitable[Outcome | ExecutionResult]) -> ExecutionResult:
         result = await work

@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.encoding import CODINGS, SMALL, Coding, Codings, Encoder, codings
+from gateway.http.encoding import CODINGS, IDENTITY, SMALL, Coding, Codings, Encoder, codings
 from gateway.http.endpoint import GraphQLEndpoint
 from gateway.settings import Settings
 from tests.gateway import toy
@@ -95,7 +95,7 @@ async def test_those_who_wait_for_one_answer_share_its_bytes_which_are_then_forg
         compressed.append(content)
         return b"packed"
 
-    counting = Coding("zstd", compress)
+    counting = Coding("zstd", compress, IDENTITY.packer)
     encoder, content = Encoder(), b"secret" * 1_000
     answer = asyncio.get_running_loop().create_future()
 

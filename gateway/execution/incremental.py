@@ -1,0 +1,142 @@
+"""`@defer` and `@stream` as graphql-core executes them: what asks for them, and executors with and without them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any
+
+from graphql import DocumentNode
+from graphql.execution.executor import Executor, StreamUsage
+from graphql.execution.incremental.incremental_executor import ItemStream
+from graphql.language import DirectiveNode, Node
+from graphql.pyutils import Path
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.execution.variables import children
+
+DIRECTIVES = frozenset({"defer", "stream"})
+
+MOST_ITEMS = 100
+"""Items of a list in one part: a client can show the first while others are still written."""
+
+
+def asks_for_parts(text: str, document: DocumentNode) -> bool:
+    """Tell whether a document has `@defer` or `@stream` anywhere; most are told by their text alone."""
+    return any(name in text for name in DIRECTIVES) and any(
+        isinstance(node, DirectiveNode) and node.name.value in DIRECTIVES for node in _below(document)
+    )
+
+
+def _below(root: Node) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        yield (node := stack.pop())
+        stack += children(node)
+
+
+class WholeExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's executor that answers as a whole: it ignores `@defer` and `@stream`, as a server may."""
+
+    execute_collected_root_fields = Executor.execute_collected_root_fields
+    execute_collected_subfields = Executor.execute_collected_subfields  # type: ignore[assignment]  # a parameter is named otherwise
+    handle_stream = Executor.handle_stream
+
+
+class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's executor that answers in parts.
+
+    Deferred fragments begin when the first part is there. Items of a streamed list begin together with those before them,
+    so that a relation of all of them is one batch.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.starts: dict[tuple[str | int, ...], int] = {}
+        """The paths of streamed lists, and how many items came with the list itself."""
+
+    def handle_stream(
+        self,
+        index: int,
+        path: Path,
+        iterator: Iterator[Any] | AsyncIterator[Any],
+        is_async: bool,
+        stream_usage: StreamUsage,
+        info: Any,
+        item_type: Any,
+    ) -> bool:
+        """Stream the rest of a list that is there as a whole."""
+        if is_async:
+            return False
+        details = stream_usage.field_details_list
+
+        def begin(position: int, item: Any) -> Any:
+            place = path.add_key(position, None)
+            try:
+                return self.create_sub_executor().complete_stream_item(place, item, details, info, item_type)
+            except Exception as failure:  # noqa: BLE001  that of a stream stands where its item would be
+                failed = asyncio.get_running_loop().create_future()
+                failed.set_exception(failure)
+                return failed
+
+        items = [begin(position, item) for position, item in enumerate(iterator, index)]  # type: ignore[arg-type]
+        self.streams.append(ItemStream(path, stream_usage.label, Items(items, self.is_awaitable), index))  # type: ignore[arg-type]
+        self.starts[tuple(path.as_list())] = index
+        return True
+
+
+class Items:
+    """The streamed items of a list, in their order (graphql-core's `StreamQueue`)."""
+
+    def __init__(self, items: Iterable[Any], is_awaitable: Callable[[Any], bool]) -> None:
+        self._items = [_begun(item) if is_awaitable(item) else item for item in items]
+        self._stopped = not self._items
+
+    async def batches(self) -> AsyncIterator[Sequence[Any]]:
+        """Give the items that are done; raises the failure of an item that cannot be null."""
+        given = 0
+        try:
+            while given < len(self._items):
+                ready = [await _result(self._items[given])]
+                for item in self._items[given + 1 : given + MOST_ITEMS]:
+                    if _pending_or_failed(item):
+                        break
+                    ready.append(await _result(item))
+                given += len(ready)
+                self._stopped = given == len(self._items)
+                yield ready
+        finally:
+            if (left := self.abort()) is not None:
+                await left
+
+    def is_stopped(self) -> bool:
+        """Tell whether all items were given."""
+        return self._stopped
+
+    def abort(self, _reason: BaseException | None = None) -> Coroutine[Any, Any, None] | None:
+        """Cancel the items that are not done; return what waits for their end."""
+        left = [item for item in self._items if isinstance(item, asyncio.Future) and not item.done()]
+        for item in left:
+            item.cancel()
+        return _ended(left) if left else None
+
+
+def _begun(work: Awaitable[Any]) -> "asyncio.Future[Any]":
+    # A turn later: the items before these begin then too, and loaders wait for both.
+    async def item() -> Any:
+        await asyncio.sleep(0)
+        return await work
+
+    begun = work if isinstance(work, asyncio.Future) else asyncio.ensure_future(item())
+    begun.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may ask any more
+    return begun
+
+
+async def _result(item: Any) -> Any:
+    return await item if isinstance(item, asyncio.Future) else item
+
+
+def _pending_or_failed(item: Any) -> bool:
+    return isinstance(item, asyncio.Future) and (not item.done() or item.cancelled() or item.exception() is not None)
+
+
+async def _ended(items: "Sequence[asyncio.Future[Any]]") -> None:
+    await asyncio.gather(*items, return_exceptions=True)
