@@ -13,7 +13,7 @@ from graphql import GraphQLError
 
 from gateway.execution import Answer, Execution, GraphQLRequest
 from gateway.execution.errors import formatted
-from gateway.execution.run import failed
+from gateway.execution.answers import failed
 from gateway.execution.subscription import Subscription
 from gateway.live.feeds import HORIZON, Feeds
 from gateway.live.sockets import Open
