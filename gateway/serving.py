@@ -39,7 +39,7 @@ def configure_logging() -> None:
 
 def rest_app(settings: Settings) -> Starlette:
     """Make the embedded server alone, its API at /api as Prefect's is."""
-    api = embedded.create_app(settings.database_url, services=settings.services)
+    api = embedded.create_app(settings.database_url, services=settings.services, event_days=settings.event_days)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

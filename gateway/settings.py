@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         default=True,
         description="Whether the embedded server works by itself: schedules make runs, what is late or silent is marked so.",
     )
+    event_days: float = Field(
+        default=7.0, gt=0, description="Days for which the embedded server keeps events; older ones are deleted."
+    )
     workers: int = Field(
         default=1, ge=1, description="Processes that serve; above 1 needs a remote upstream or PostgreSQL."
     )

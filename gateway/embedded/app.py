@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -48,11 +49,11 @@ from gateway.embedded import (
 from gateway.embedded.automations import routes as automations
 from gateway.embedded.automations.engine import Engine
 from gateway.embedded.database import open_database
+from gateway.embedded.events import order, retention, sockets
 from gateway.embedded.events import routes as events
-from gateway.embedded.events import sockets
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
-from gateway.embedded.services import working
+from gateway.embedded.services import Service, working
 from gateway.embedded.tables import METADATA
 from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
@@ -93,7 +94,7 @@ WRITES = (
 )
 SERVICES = tuple(
     service
-    for module in (scheduler, overdue, cancelled_children, foreman, concurrency_leases)
+    for module in (scheduler, overdue, cancelled_children, foreman, concurrency_leases, order)
     for service in module.SERVICES
 )
 """What works in the background."""
@@ -102,15 +103,19 @@ PAGINATED = frozenset({"flows", "flow_runs", "task_runs", "deployments"})
 STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
 
 
-def create_app(database_url: str | None = None, *, services: bool | None = None) -> FastAPI:
+def create_app(
+    database_url: str | None = None, *, services: bool | None = None, event_days: float | None = None
+) -> FastAPI:
     """Make a server that speaks the REST API of Prefect 3.9 (https://docs.prefect.io/v3/api-ref/rest-api).
 
     Its lifespan opens the database at the URL (`PREFECT_GRAPHQL_DATABASE_URL` where none is given), makes missing tables
     and closes it at the end; a DatabaseError says why it can't be opened. Meanwhile `services` do what nobody asks for,
-    unless they are turned off (`PREFECT_GRAPHQL_SERVICES` where nothing is given).
+    unless they are turned off (`PREFECT_GRAPHQL_SERVICES` where nothing is given), and keep events for `event_days`
+    (`PREFECT_GRAPHQL_EVENT_DAYS`).
     """
     settings = Settings()
     url = database_url or settings.database_url
+    days = settings.event_days if event_days is None else event_days
     at_work = settings.services if services is None else services
 
     @asynccontextmanager
@@ -118,8 +123,7 @@ def create_app(database_url: str | None = None, *, services: bool | None = None)
         app.state.database = await open_database(url, METADATA)
         await block_type_writes.install_once(app.state.database)
         try:
-            own = (*SERVICES, *Engine(app).services) if at_work else ()
-            async with working(app.state.database, own):
+            async with working(app.state.database, _services(app, days) if at_work else ()):
                 yield
         finally:
             await app.state.database.close()
@@ -139,6 +143,10 @@ def create_app(database_url: str | None = None, *, services: bool | None = None)
         app.include_router(router)
         app.hot |= router.hot
     return app
+
+
+def _services(app: FastAPI, event_days: float) -> tuple[Service, ...]:
+    return (*SERVICES, *Engine(app).services, retention.forgetting(timedelta(days=event_days)))
 
 
 def _reads(collection: Collection) -> Router:

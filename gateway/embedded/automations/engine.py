@@ -20,7 +20,7 @@ from gateway.embedded.automations.rules import rules
 from gateway.embedded.automations.tables import FIRINGS
 from gateway.embedded.automations.windows import look, react, sweep
 from gateway.embedded.database import Database
-from gateway.embedded.events import LISTENERS, Event, emit
+from gateway.embedded.events import IN_ORDER, Event, emit
 from gateway.embedded.moments import now
 from gateway.embedded.services import Service
 
@@ -43,7 +43,7 @@ def listen(connection: Connection, event: Event) -> None:
             react(connection, rule, event)
 
 
-LISTENERS.append(listen)
+IN_ORDER.append(listen)
 
 
 @dataclass

@@ -1,16 +1,15 @@
 """The journal of events: each is written down with what it tells of, and whoever listens hears of it at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from gateway.embedded import stored
 from gateway.embedded.events.labels import ID, ROLE, Labels
 from gateway.embedded.events.tables import EVENTS, INVOLVED
-from gateway.embedded.expressions import member
 from gateway.embedded.moments import now, time_ordered_id
 
 
@@ -43,27 +42,42 @@ Listener = Callable[[Connection, Event], None]
 """Hears of an event in the transaction that writes it, which may be run again: it reads and writes only by the connection."""
 
 LISTENERS: list[Listener] = []
-"""Whoever listens, in order."""
+"""Whoever listens to events as they come."""
+
+IN_ORDER: list[Listener] = []
+"""Whoever listens to each event after the one that it follows."""
 
 
 def emit(connection: Connection, *events: Event) -> None:
-    """Write down new events, and tell the listeners."""
-    if not events:
-        return
+    """Write down new events of the server itself, and tell the listeners."""
+    if events:
+        write_down(connection, events)
+        tell(connection, events)
+        tell_in_order(connection, events)
+
+
+def write_down(connection: Connection, events: Sequence[Event]) -> None:
+    """Write down new events, and which resources they involve."""
     stored.add(connection, EVENTS, *({**vars(event), "resource_id": event.resource_id} for event in events))
-    stored.add(connection, INVOLVED, *(row for event in events for row in _involved(event)))
+    found = (involved(event.id, event.occurred, event.resource, event.related) for event in events)
+    stored.add(connection, INVOLVED, *(row for rows in found for row in rows))
+
+
+def tell(connection: Connection, events: Sequence[Event]) -> None:
+    """Tell events to those that listen as they come."""
     for event in events:
         for listener in LISTENERS:
             listener(connection, event)
 
 
-def receive(connection: Connection, events: Iterable[Event]) -> None:
-    """Write down the events of a client, which may have sent some of them before."""
-    given = {event.id: event for event in events}
-    known = set(connection.scalars(select(EVENTS.c.id).where(member(EVENTS.c.id, list(given)))))
-    emit(connection, *(event for id_, event in given.items() if id_ not in known))
+def tell_in_order(connection: Connection, events: Sequence[Event]) -> None:
+    """Tell events to those that need their order."""
+    for event in events:
+        for listener in IN_ORDER:
+            listener(connection, event)
 
 
-def _involved(event: Event) -> list[dict[str, Any]]:
-    ids = dict.fromkeys(labels[ID] for labels in (event.resource, *event.related))
-    return [{"resource_id": id_, "occurred": event.occurred, "event_id": event.id} for id_ in ids]
+def involved(id_: str, occurred: datetime, resource: Labels, related: Sequence[Labels]) -> list[dict[str, Any]]:
+    """Return the rows that tell which resources an event involves."""
+    ids = dict.fromkeys(labels[ID] for labels in (resource, *related))
+    return [{"resource_id": found, "occurred": occurred, "event_id": id_} for found in ids]

@@ -6,8 +6,9 @@ from fastapi import Body, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from gateway.embedded.events.journal import LISTENERS, receive
+from gateway.embedded.events.journal import LISTENERS
 from gateway.embedded.events.journal import Event as Recorded
+from gateway.embedded.events.order import receive
 from gateway.embedded.events.reads import PAGE, Token, counts, first_page, page, read_token
 from gateway.embedded.events.task_runs import record
 from gateway.embedded.hot import Router

@@ -16,7 +16,7 @@ from starlette.status import WS_1002_PROTOCOL_ERROR, WS_1007_INVALID_FRAME_PAYLO
 
 from gateway.embedded.database import Database
 from gateway.embedded.events.filters import conditions, span
-from gateway.embedded.events.journal import receive
+from gateway.embedded.events.order import receive
 from gateway.embedded.events.reads import first_page, page
 from gateway.embedded.events.routes import recorded
 from gateway.embedded.events.tables import EVENTS

@@ -5,7 +5,7 @@ Where the embedded server differs from Prefect 3.9.1 on purpose:
 - what automations do sets off only those that name such events, and never the one that did it: in Prefect an automation
   that waits for any event sets itself off without end;
 - a proactive trigger with `after` waits for such an event also where it counts all events together;
-- events are evaluated in the order in which they are written down, nothing waits for an event that it follows;
+- what the server itself tells is evaluated as it is written down; only clients' events wait for the one that they follow;
 - notifications are sent by blocks for Slack, Teams and custom webhooks; by others they fail with the reason, and so does what
   may not call private addresses;
 - templates know no `humanize`, and `ui_url` gives nothing.

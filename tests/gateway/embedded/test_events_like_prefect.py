@@ -47,7 +47,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 async def talks(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Talk, Talk]]:
     """Conversations with both servers."""
-    app = create_app(f"sqlite:///{tmp_path_factory.mktemp('embedded') / 'embedded.db'}")
+    app = create_app(f"sqlite:///{tmp_path_factory.mktemp('embedded') / 'embedded.db'}", services=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(base_url=prefect_server, timeout=60) as prefect,
