@@ -6,7 +6,7 @@ SHELL := /bin/sh
 OLD := 2.8.7 2.20.27 3.0.0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test coverage fuzz crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
+.PHONY: help serve test coverage fuzz alike crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -26,6 +26,10 @@ test-long: .venv/dev.installed ## The tests that take minutes: Prefect's worker,
 fuzz: .venv/dev.installed ## Compares compiled plans with graphql-core on CASES=3000 random operations, from SEED=the time on.
 	@PREFECT_GRAPHQL_TEST_CASES=$(or $(CASES),3000) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),$$(date +%s)) \
 	$(BIN)/python -m pytest tests/gateway/execution/compiled/test_alike.py tests/gateway/execution/compiled/test_together.py
+
+alike: .venv/dev.installed ## Sends EXAMPLES=20 generated requests of every route to Prefect and the embedded server, from SEED=0; writes deploy/readme/differences.md.
+	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),20) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
+	$(BIN)/python -m pytest -n 0 tests/gateway/embedded/alike
 
 test-old: .venv/dev.installed $(OLD:%=.cache/old/%/installed) ## Tests against older servers, installed in .cache/old; writes deploy/readme/older-servers.md.
 	@$(BIN)/python -m pytest -n 0 tests/old/older_servers.py

@@ -10,7 +10,7 @@ from resolvers.actions import Action, Done, answered, answered_row, given_input
 from resolvers.collection import Row, completed_within
 from resolvers.fields import belongs_to
 from schema.flow_runs import FLOW_RUNS, FlowRun, FlowRunPolicyInput
-from schema.scalars import Id, Object, OptionalObject
+from schema.scalars import Id, Object, OptionalLabels, OptionalObject
 from schema.states import StateCreate
 from schema.types import Input, Part, absent, choice
 
@@ -28,7 +28,7 @@ class DeploymentFlowRunCreate(Input):
     idempotency_key: str | None = absent(
         "A second run of the flow with this key is not created: the first is returned."
     )
-    labels: OptionalObject = absent("The run's labels.")
+    labels: OptionalLabels = absent("The run's labels.")
     parent_task_run_id: Id | None = absent("The task run that stands for this run in its parent flow run.")
     work_queue_name: str | None = absent("Name of the work queue that hands it out.")
     job_variables: OptionalObject = absent("Variables of the work pool's job template.")

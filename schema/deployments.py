@@ -30,7 +30,7 @@ from schema.operators import (
     Operator,
     combined,
 )
-from schema.scalars import Id, Object, Objects, OptionalObject
+from schema.scalars import Id, Object, Objects, OptionalLabels, OptionalObject
 from schema.schedules import DeploymentSchedule, DeploymentScheduleCreate, DeploymentScheduleUpdate
 from schema.types import Computed, Dated, Input, Part, absent, choice, resource
 
@@ -183,7 +183,7 @@ class DeploymentCreate(Input):
     parameter_openapi_schema: OptionalObject = absent("JSON schema of its parameters.")
     parameters: Object = absent("Parameters that its runs are called with.")
     tags: list[str] = absent("The deployment's tags.")
-    labels: OptionalObject = absent("The deployment's labels.")
+    labels: OptionalLabels = absent("The deployment's labels.")
     pull_steps: Objects = absent("Steps that fetch its code.")
     work_queue_name: str | None = absent("Name of the work queue that hands out its runs.")
     work_pool_name: str | None = absent("Name of the work pool that hands out its runs.")

@@ -35,7 +35,7 @@ from schema.operators import (
     combined,
 )
 from schema.runs import Run
-from schema.scalars import Id, Object, OptionalObject
+from schema.scalars import Id, Object, OptionalLabels, OptionalObject
 from schema.set_state import STATE, SetStateResult, set_state, verdict, verdicts
 from schema.states import FLOW_RUN_STATES, FlowRunStateFilter, StateCreate
 from schema.task_runs import TASK_RUNS
@@ -206,7 +206,7 @@ class FlowRunCreate(Input):
     infrastructure_document_id: Id | None = absent("The block document of its infrastructure.")
     empirical_policy: FlowRunPolicyInput = absent("How the run is retried and paused.")
     tags: list[str] = absent("The run's tags.")
-    labels: OptionalObject = absent("The run's labels.")
+    labels: OptionalLabels = absent("The run's labels.")
     idempotency_key: str | None = absent(
         "A second run of the flow with this key is not created: the first is returned."
     )

@@ -12,7 +12,7 @@ from resolvers.relations import Many
 from schema.deployments import DEPLOYMENTS
 from schema.flow_runs import FLOW_RUNS
 from schema.operators import AnyIdExceptFilter, IsNullFilter, NameFilter, Operator, TagsFilter, combined
-from schema.scalars import OptionalObject
+from schema.scalars import OptionalLabels, OptionalObject
 from schema.types import NAME_PATTERN, Dated, Input, absent, choice, resource
 
 
@@ -53,7 +53,7 @@ class FlowSort(Enum):
 class FlowCreate(Input):
     name: str = Field(pattern=NAME_PATTERN, description="The flow's name: without / % & > <.")
     tags: list[str] = absent("The flow's tags.")
-    labels: OptionalObject = absent("The flow's labels.")
+    labels: OptionalLabels = absent("The flow's labels.")
 
 
 @strawberry.pydantic.input(description="Changes to a flow.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLError
-from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError, WithJsonSchema
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -17,6 +17,11 @@ _DATETIME = TypeAdapter(datetime)
 Id = Annotated[strawberry.ID, AfterValidator(canonical), WithJsonSchema({"type": "string", "format": "uuid"})]
 Object = Annotated[dict[str, Any], strawberry.field(graphql_type=JSON)]
 OptionalObject = Annotated[dict[str, Any] | None, strawberry.field(graphql_type=JSON | None)]
+OptionalLabels = Annotated[
+    dict[str, StrictBool | StrictInt | StrictFloat | str] | None,
+    strawberry.field(graphql_type=JSON | None),
+    WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]}),
+]
 Objects = Annotated[list[dict[str, Any]] | None, strawberry.field(graphql_type=list[JSON] | None)]
 Value = Annotated[Any, strawberry.field(graphql_type=JSON | None)]
 

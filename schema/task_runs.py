@@ -25,7 +25,7 @@ from schema.operators import (
     combined,
 )
 from schema.runs import Run
-from schema.scalars import Id, Object, OptionalObject, Value
+from schema.scalars import Id, Object, OptionalLabels, Value
 from schema.set_state import set_state
 from schema.states import TASK_RUN_STATES, StateCreate, TaskRunStateFilter
 from schema.types import Input, Part, absent, choice, resource
@@ -125,7 +125,7 @@ class TaskRunCreate(Input):
     task_version: str | None = absent("The task's version.")
     empirical_policy: TaskRunPolicyInput = absent("How the run is retried.")
     tags: list[str] = absent("The run's tags.")
-    labels: OptionalObject = absent("The run's labels.")
+    labels: OptionalLabels = absent("The run's labels.")
     task_inputs: Object = absent("Where the run's inputs come from.")
 
 

@@ -16,18 +16,26 @@ from gateway.embedded.deployments import (
     queue_values,
     set_limit,
 )
-from gateway.embedded.parameters import check_job_variables, check_parameters
+from gateway.embedded.parameters import check_job_variables, check_parameters, invalid
 from gateway.embedded.schedules import TABLE, add_schedules, change_schedule, replace_schedules
 from gateway.embedded.shapes import Row
 from gateway.embedded.work_pools import pool_named
-from schema.deployments import DeploymentUpdate
+from schema.deployments import DeploymentCreate, DeploymentUpdate
 from schema.schedules import DeploymentScheduleUpdate
 
 Schedules = Sequence[DeploymentScheduleUpdate]
 
 
+def check_limits(deployment: DeploymentCreate | DeploymentUpdate) -> None:
+    """Refuse a deployment that shall keep to a limit of its own and to a global one."""
+    if deployment.concurrency_limit and deployment.global_concurrency_limit_id:
+        given = deployment.model_dump(mode="json", exclude_unset=True)
+        raise invalid("A deployment cannot have both a concurrency limit and a global concurrency limit.", given)
+
+
 def update_deployment_row(connection: Connection, id_: str, deployment: DeploymentUpdate) -> bool:
     """Change what is given of a deployment; tell whether it is there."""
+    check_limits(deployment)
     there = load_deployment(connection, id_, lock=True)
     if there is None:
         return False

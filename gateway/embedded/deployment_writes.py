@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.embedded import stored
 from gateway.embedded.deployment_events import deployment_row, tell_deployment_change, tell_deployments
-from gateway.embedded.deployment_updates import update_deployment_row
+from gateway.embedded.deployment_updates import check_limits, update_deployment_row
 from gateway.embedded.deployments import (
     DEPLOYMENTS,
     delete_deployment,
@@ -51,8 +51,7 @@ def _check(deployment: DeploymentCreate) -> None:
             check(deployment.parameters or {}, schema, complete=False, repair=False)
     except Nonconforming as error:
         raise invalid(str(error), given) from None
-    if deployment.concurrency_limit and deployment.global_concurrency_limit_id:
-        raise invalid("A deployment cannot have both a concurrency limit and a global concurrency limit.", given)
+    check_limits(deployment)
 
 
 def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, Any]:

@@ -33,6 +33,8 @@ def _creation(task_run: TaskRunCreate) -> Write:
     first = proposed_state(task_run.state) if task_run.state else State(StateType.PENDING)
     values = task_run.model_dump(mode="json", exclude_unset=True, exclude={"state"})
     values |= {"name": run_name(task_run.name), "cache_expiration": task_run.cache_expiration}
+    if task_run.task_inputs:
+        values["task_inputs"] = {name: _inputs(given) for name, given in task_run.task_inputs.items()}
     values["empirical_policy"] = policy(task_run.empirical_policy or TaskRunPolicyInput())
     if task_run.id is None:
         values.pop("id", None)
@@ -50,6 +52,15 @@ def _creation(task_run: TaskRunCreate) -> Write:
 
 
 router.heat("POST /", hot(_creation, TaskRunCreate))
+
+
+def _inputs(given: Any) -> Any:
+    """Say of each input what kind it is, where that follows from the one key that it has."""
+    if isinstance(given, list):
+        return [_inputs(each) for each in given]
+    kinds = {"id": "task_run", "name": "parameter", "type": "constant"}
+    kind = next((kind for key, kind in kinds.items() if isinstance(given, dict) and key in given), None)
+    return {"input_type": kind, **given} if kind else given
 
 
 def _labels(connection: Connection, task_run: TaskRunCreate) -> dict[str, Any]:

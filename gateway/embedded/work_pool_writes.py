@@ -4,13 +4,14 @@ from fastapi import HTTPException, Request, Response
 from sqlalchemy import Connection, select
 
 from gateway.embedded import stored
+from gateway.embedded.failures import CONFLICT
 from gateway.embedded.hot import Router
 from gateway.embedded.parameters import check_defaults, check_template
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
 from gateway.embedded.shapes import Row
 from gateway.embedded.work_events import pool_row, tell_pool, tell_pool_change, tell_queues
-from gateway.embedded.work_pools import AGENT, POOLS, QUEUES, create_pool, pool_named, set_pool_status, status
+from gateway.embedded.work_pools import AGENT, POOLS, QUEUES, STORAGE, create_pool, pool_named, set_pool_status, status
 from gateway.embedded.writes import answer, remove
 from schema.work_pools import WorkPool, WorkPoolCreate, WorkPoolUpdate
 
@@ -45,6 +46,8 @@ async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdat
     """Change a work pool."""
     values = work_pool.model_dump(mode="json", exclude_unset=True)
     check_template(values)
+    if values.get("storage_configuration", STORAGE) is None:
+        raise HTTPException(409, CONFLICT)
     if _is_reserved(name) and values.keys() - {"is_paused", "concurrency_limit"}:
         raise HTTPException(403, f"{RESERVED} and can only be updated to set concurrency limits or pause.")
 

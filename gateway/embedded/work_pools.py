@@ -47,13 +47,17 @@ def queue_in_pool(connection: Connection, pool_name: str, name: str | None, *, c
 
     Raises a 404 if the pool or the queue is not there.
     """
-    pool = pool_named(connection, pool_name)
     if not name:
-        return str(pool["default_queue_id"])
+        return str(pool_named(connection, pool_name)["default_queue_id"])
+    if not create:
+        pool_id = connection.scalar(select(POOLS.c.id).where(POOLS.c.name == pool_name))
+        found = pool_id and _queue_id(connection, pool_id, name)
+        if not found:
+            raise HTTPException(404, f"Work pool queue '{pool_name}/{name}' not found.")
+        return found
+    pool = pool_named(connection, pool_name)
     if found := _queue_id(connection, pool["id"], name):
         return found
-    if not create:
-        raise HTTPException(404, f"Work pool queue '{pool_name}/{name}' not found.")
     return create_queue(connection, pool["id"], {"name": name})
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.embedded.moments import now, time_ordered_id
+from gateway.embedded.moments import in_utc, now, time_ordered_id
 from schema.states import StateCreate, StateDetails, StateType
 
 
@@ -60,7 +60,8 @@ def read_state(json: dict[str, Any] | None) -> State | None:
 
 def proposed_state(body: StateCreate) -> State:
     """Make the state that a client asks for."""
-    details = body.state_details.model_dump() if body.state_details else {}
+    given = body.state_details.model_dump() if body.state_details else {}
+    details = {name: in_utc(value) if isinstance(value, datetime) else value for name, value in given.items()}
     return State(body.type, body.name, body.message, body.data, StateDetails.model_validate(details))
 
 

@@ -38,7 +38,7 @@ from tests.services import run_prefect
 SCRIPTS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "like_prefect").glob("*.http"))}
 STATES = [state.value for state in StateType]
 
-AT_LEAST = 150
+AT_LEAST = 2_000
 sent: list[Request] = []
 
 Servers = tuple[httpx.AsyncClient, httpx.AsyncClient]

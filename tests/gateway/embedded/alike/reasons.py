@@ -1,0 +1,45 @@
+"""Why Prefect and the embedded server do not answer alike: patterns of what differs (`differences`), each with its reason."""
+
+TWO_FAULTS = (
+    "Of a body with several faults, the embedded server tells those of types first, Prefect some of the others."
+)
+UNIONS = (
+    "What may be of several models is told with the errors of each by Prefect, with those of the one that it is here."
+)
+REWRITTEN = "Prefect tells the body as its validators changed it, the embedded server as it was sent."
+
+REASONS: list[tuple[str, str]] = [
+    (r"^\S+ \S+ 50[03] \| [24]", "Prefect fails with 500 or 503."),
+    (r"^GET /admin/settings 200: .*<absent>", "Settings of Prefect that the embedded server does not have."),
+    (
+        r"^POST /task_runs/paginate 200: .*<absent>",
+        "Prefect leaves out the fields of a task run that have their defaults.",
+    ),
+    (r"422: .*Unable to parse string", "A text that is no datetime: pydantic says why in words of its own."),
+    (
+        r'422: .exception_detail\[\].ctx.error: \{\} \| "',
+        "A text that is no datetime: pydantic says why in words of its own.",
+    ),
+    (r'422: .*"value_error" \| "datetime_', "A text that is no datetime: pydantic says why in words of its own."),
+    (r"422: .*value is not a valid datetime", "A text that is no datetime: pydantic says why in words of its own."),
+    (r"422: .*(valid UUID|is not a UUID|UUID input)", "A text that is no UUID is refused in other words."),
+    (r'422: .*ctx.error: "[^"]+" \| \{\}', "A text that is no UUID is refused in other words."),
+    (r'422: .*"uuid_(parsing|type)" \| ', "A text that is no UUID is refused in other words."),
+    (r"422: .(detail|exception_detail|exception_message|request_body): .*(<absent>|Invalid limit)", TWO_FAULTS),
+    (r"^POST /work_pools/ 422: .exception_detail: ", TWO_FAULTS),
+    (r"^POST /ui/\S+ 422: .exception_detail\[\].input: null", "A missing key is told with the whole body as input."),
+    (r"^\S+ \S*/(automations|schedules|events)/?\S* 422: .exception_detail: ", UNIONS),
+    (r"422: .request_body\S*(within|retries|retry_delay): ", REWRITTEN),
+    (r"^POST /deployments/\S+/schedules 422: .request_body: ", "A schedule that cannot be read is told by itself."),
+    (
+        r"^\S+ /deployments/\S+/schedules\S* 422 \| 404",
+        "A schedule that cannot be read is told after a deployment that is not there.",
+    ),
+    (
+        r"^POST /deployments/\S+/create_flow_run 201: .tags\[\]",
+        "Prefect keeps the tags of a deployment and of its run as a set.",
+    ),
+    (r"^POST /deployments/\S+/bulk 200: .*not associated with a work pool", "The error names the deployment."),
+    (r"404: .detail: .Not Found", "A name with a line break is no route of Prefect."),
+    (r"404 \| 4\d\d: ..detail.: .Not Found", "A name with a line break is no route of Prefect."),
+]
