@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from strawberry import UNSET
 from strawberry.scalars import JSON
 
@@ -62,6 +62,8 @@ class ServerDefaultResultStorage(_DefaultResultStorage, Part):
 
 @strawberry.pydantic.input(description="Where results are stored by default.")
 class ServerDefaultResultStorageUpdate(Input):
+    model_config = ConfigDict(extra="ignore")
+
     default_result_storage_block_id: Id = Field(description="The block document where results are stored.")
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 
 import strawberry
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from resolvers.actions import create, delete, update
 from resolvers.collection import Collection
@@ -46,7 +46,12 @@ class TaskRunPolicy(_TaskRunPolicy, Part):
 
 @strawberry.pydantic.input(description="How a task run is retried.")
 class TaskRunPolicyInput(_TaskRunPolicy, Input):
-    pass
+    @field_validator("retry_jitter_factor")
+    @classmethod
+    def _check_jitter(cls, factor: float | None) -> float | None:
+        if factor is not None and factor < 0:
+            raise ValueError("`retry_jitter_factor` must be >= 0.")
+        return factor
 
 
 @resource("A run of a task, mostly within a flow run.")

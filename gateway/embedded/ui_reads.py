@@ -12,6 +12,7 @@ from gateway.embedded import bodies
 from gateway.embedded.bodies import body, groups_of, sort_of
 from gateway.embedded.expressions import estimated_lateness, estimated_run_time, member, now, start
 from gateway.embedded.hot import Router
+from gateway.embedded.moments import in_utc
 from gateway.embedded.queries import conditions, order
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by
@@ -137,8 +138,8 @@ async def read_bars(request: Request, query: BarsBody) -> Response:
     span = query.task_runs.start_time
     if span is None or span.after_ is None:
         raise HTTPException(422, "task_runs.start_time.after_ is required")
-    first = span.after_.replace(second=0, microsecond=0)
-    last = (span.before_ or datetime.now(UTC)).replace(second=59, microsecond=999_999)
+    first = in_utc(span.after_).replace(second=0, microsecond=0)
+    last = in_utc(span.before_ or datetime.now(UTC)).replace(second=59, microsecond=999_999)
     step = max((last - first) / BARS, timedelta(microseconds=1)) // timedelta(microseconds=1)
     begun = type_coerce(TASKS.c.start_time, BigInteger)
     bar = ((begun - microseconds(first)) // step).label("bar")

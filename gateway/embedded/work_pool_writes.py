@@ -24,13 +24,21 @@ def _is_reserved(name: str) -> bool:
     return name.lower().startswith("prefect")
 
 
+def _values(work_pool: WorkPoolCreate | WorkPoolUpdate) -> Row:
+    """Return what is given of a work pool; where code and results are stored is said in full."""
+    values: Row = work_pool.model_dump(mode="json", exclude_unset=True)
+    check_template(values)
+    if values.get("storage_configuration"):
+        values["storage_configuration"] = STORAGE | values["storage_configuration"]
+    return values
+
+
 @router.post("/", response_model=WorkPool, status_code=201)
 async def create_work_pool(request: Request, work_pool: WorkPoolCreate) -> Response:
     """Create a work pool with its default queue."""
     if _is_reserved(work_pool.name):
         raise HTTPException(403, f"{RESERVED}.")
-    values = work_pool.model_dump(mode="json", exclude_unset=True)
-    check_template(values)
+    values = _values(work_pool)
 
     def create(connection: Connection) -> tuple[int, Row | None]:
         if connection.scalar(select(POOLS.c.id).where(POOLS.c.name == work_pool.name)):
@@ -44,8 +52,7 @@ async def create_work_pool(request: Request, work_pool: WorkPoolCreate) -> Respo
 @router.patch("/{name}", status_code=204, responses=MISSING)
 async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdate) -> None:
     """Change a work pool."""
-    values = work_pool.model_dump(mode="json", exclude_unset=True)
-    check_template(values)
+    values = _values(work_pool)
     if values.get("storage_configuration", STORAGE) is None:
         raise HTTPException(409, CONFLICT)
     if _is_reserved(name) and values.keys() - {"is_paused", "concurrency_limit"}:

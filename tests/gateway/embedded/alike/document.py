@@ -70,7 +70,11 @@ class Narrow:
             values = self._texts(schema, context) if kind == "string" else _numbers(kind, context)
             return {"type": kind, "enum": values}
         if kind == "array":
-            return {**schema, "maxItems": 3, "items": self._schema(schema.get("items", {}), context)}
+            return {
+                **schema,
+                "maxItems": 1 if context.endswith("triggers") else 3,
+                "items": self._schema(schema.get("items", {}), context),
+            }
         for word in ("anyOf", "oneOf", "allOf"):
             if word in schema:
                 parts = [self._schema(part, context, filters=filters) for part in schema[word]]

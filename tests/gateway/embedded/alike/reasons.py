@@ -21,6 +21,7 @@ REASONS: list[tuple[str, str]] = [
         "A text that is no datetime: pydantic says why in words of its own.",
     ),
     (r'422: .*"value_error" \| "datetime_', "A text that is no datetime: pydantic says why in words of its own."),
+    (r"422: .*unix timestamps", "A text that is no datetime: pydantic says why in words of its own."),
     (r"422: .*value is not a valid datetime", "A text that is no datetime: pydantic says why in words of its own."),
     (r"422: .*(valid UUID|is not a UUID|UUID input)", "A text that is no UUID is refused in other words."),
     (r'422: .*ctx.error: "[^"]+" \| \{\}', "A text that is no UUID is refused in other words."),
@@ -28,8 +29,8 @@ REASONS: list[tuple[str, str]] = [
     (r"422: .(detail|exception_detail|exception_message|request_body): .*(<absent>|Invalid limit)", TWO_FAULTS),
     (r"^POST /work_pools/ 422: .exception_detail: ", TWO_FAULTS),
     (r"^POST /ui/\S+ 422: .exception_detail\[\].input: null", "A missing key is told with the whole body as input."),
-    (r"^\S+ \S*/(automations|schedules|events)/?\S* 422: .exception_detail: ", UNIONS),
-    (r"422: .request_body\S*(within|retries|retry_delay): ", REWRITTEN),
+    (r"^\S+ \S*/(automations|schedules|events|deployments)/?\S* 422: .exception_detail: ", UNIONS),
+    (r"422: .request_body\S*(within|retries|retry_delay|parameters): ", REWRITTEN),
     (r"^POST /deployments/\S+/schedules 422: .request_body: ", "A schedule that cannot be read is told by itself."),
     (
         r"^\S+ /deployments/\S+/schedules\S* 422 \| 404",
@@ -40,6 +41,12 @@ REASONS: list[tuple[str, str]] = [
         "Prefect keeps the tags of a deployment and of its run as a set.",
     ),
     (r"^POST /deployments/\S+/bulk 200: .*not associated with a work pool", "The error names the deployment."),
+    (
+        r"^POST /flow_runs/bulk_set_state 200: .*state_details.(flow|task)_run_id",
+        "Prefect writes the ids of one run into the states of all.",
+    ),
+    (r"422: .*name cannot be an empty string", "An empty name is refused in other words."),
+    (r'^POST /work_pools/ 422: .*(ctx.pattern|"string_pattern_mismatch")', "An empty name is refused in other words."),
     (r"404: .detail: .Not Found", "A name with a line break is no route of Prefect."),
     (r"404 \| 4\d\d: ..detail.: .Not Found", "A name with a line break is no route of Prefect."),
 ]

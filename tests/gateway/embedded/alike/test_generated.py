@@ -1,7 +1,7 @@
 """Requests that schemathesis makes of Prefect's OpenAPI document, of every route: both servers answer alike, or there is a reason.
 
 `PREFECT_GRAPHQL_TEST_EXAMPLES` and `PREFECT_GRAPHQL_TEST_SEED` say how many valid requests a route gets, and which; half
-as many are invalid. Where many are asked (`make alike`), the differences are written to `deploy/readme/differences.md`.
+as many are invalid. `make alike` writes the differences to `deploy/readme/differences.md`.
 
 Every request meets the same rows under the same ids: reads come first, and after a write both servers get them back.
 """
@@ -19,10 +19,11 @@ from tests.gateway.embedded.alike.document import Narrow
 from tests.gateway.embedded.alike.reasons import REASONS
 from tests.gateway.embedded.alike.twins import Answer, Twins, run_twins
 
+WRITTEN = "PREFECT_GRAPHQL_TEST_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("PREFECT_GRAPHQL_TEST_EXAMPLES", "3"))
 SEED = int(os.environ.get("PREFECT_GRAPHQL_TEST_SEED", "0"))
 MANY = 10
-"""Examples from which on the report is written, and every reason must have been needed."""
+"""Examples from which on every reason must have been needed."""
 
 REPORT = ROOT / "deploy" / "readme" / "differences.md"
 AT_LEAST = 600
@@ -44,7 +45,7 @@ async def twins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins
 async def test_generated_requests_are_answered_alike(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     document = (await twins.prefect.client.get("/openapi.json")).json()
     asked = [route for route in routes(document) if route not in NOT_ASKED]
-    cases = make(Narrow(twins.ids).document(document), asked, valid=EXAMPLES, invalid=(EXAMPLES + 1) // 2, seed=SEED)
+    cases = make(Narrow(twins.ids).document(document), asked, valid=EXAMPLES, invalid=max(1, EXAMPLES // 2), seed=SEED)
     assert {case.route for case in cases} == set(asked)
     assert len(cases) >= AT_LEAST
     found: dict[str, set[str]] = defaultdict(set)
@@ -60,9 +61,10 @@ async def test_generated_requests_are_answered_alike(twins: Twins, capsys: pytes
             twins.restore()
     with capsys.disabled():
         print(f"\n{len(cases)} generated requests: {len(unexplained)} differences without a reason")
+    if WRITTEN:
+        REPORT.write_text(_report(found, len(cases)))
     assert unexplained == [], "\n".join(unexplained)
     if EXAMPLES >= MANY:
-        REPORT.write_text(_report(found, len(cases)))
         assert {why for _, why in REASONS} - set(found) == set(), "reasons that no longer apply"
     told = REPORT.read_text()
     assert [why for why in found if why not in told] == []

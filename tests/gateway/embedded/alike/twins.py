@@ -70,7 +70,7 @@ class Server:
         except httpx.TransportError:  # Prefect closes a connection after a failure, and does not say so
             response = await self.client.request(method, case.path, **content)
         try:
-            answer = response.json() if response.content else None
+            answer = json.loads(json.dumps(response.json(), sort_keys=True)) if response.content else None
         except ValueError:
             answer = response.text
         return response.status_code, Talk(self.client, names=dict(names))._comparable(answer, unordered=False)
