@@ -76,6 +76,15 @@ class Server:
         return response.status_code, Talk(self.client, names=dict(names))._comparable(answer, unordered=False)
 
 
+def kinds(names: dict[str, str]) -> dict[str, list[str]]:
+    """Return the ids of the rows by kind."""
+    found = defaultdict(list)
+    for id_, name in names.items():
+        if match := re.fullmatch(r"\$(\w+?)\d+", name):
+            found[match[1]].append(id_)
+    return dict(found)
+
+
 class Twins:
     """Both servers, and how the ids of their rows are called: `flow1`, `flow2`."""
 
@@ -83,15 +92,6 @@ class Twins:
         self.prefect = prefect
         self.embedded = embedded
         self.names = names
-
-    @property
-    def ids(self) -> dict[str, list[str]]:
-        """The ids of the rows by kind."""
-        found = defaultdict(list)
-        for id_, name in self.names.items():
-            if match := re.fullmatch(r"\$(\w+?)\d+", name):
-                found[match[1]].append(id_)
-        return dict(found)
 
     async def ask(self, case: Case) -> tuple[Answer, Answer]:
         """Ask both; return what Prefect answers, and what the embedded server does."""
