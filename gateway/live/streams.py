@@ -12,8 +12,8 @@ import msgspec
 from graphql import GraphQLError
 
 from gateway.execution import Answer, Execution, GraphQLRequest
-from gateway.execution.errors import formatted
 from gateway.execution.answers import failed
+from gateway.execution.errors import formatted
 from gateway.execution.subscription import Subscription
 from gateway.live.feeds import HORIZON, Feeds
 from gateway.live.sockets import Open
