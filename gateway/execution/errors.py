@@ -19,6 +19,8 @@ MAX_MESSAGE = 2_000
 
 INTERNAL = "INTERNAL"
 
+ARGUMENTS = {get_argument_values.__code__, Executor.get_stream_usage.__code__}
+
 COMPLETION = {
     function.__code__
     for function in (
@@ -77,7 +79,7 @@ def _code(error: GraphQLError) -> str:
 def _code_by_origin(cause: BaseException) -> str:
     """Tell by the functions of graphql-core that the error passed through; none of them calls a resolver of ours."""
     passed = {frame.f_code for frame, _ in traceback.walk_tb(cause.__traceback__)}
-    if get_argument_values.__code__ in passed:
+    if not passed.isdisjoint(ARGUMENTS):
         return BadUserInput.code
     # A null is found by the function that also raises the exceptions that resolvers return.
     unexpected_null = str(cause).startswith("Cannot return null for non-nullable field")

@@ -38,7 +38,9 @@ class WholeExecutor(StrawberryGraphQLCoreExecutionContext):
 
     execute_collected_root_fields = Executor.execute_collected_root_fields
     execute_collected_subfields = Executor.execute_collected_subfields  # type: ignore[assignment]  # a parameter is named otherwise
-    handle_stream = Executor.handle_stream
+
+    def get_stream_usage(self, *_: Any) -> None:
+        """Take every list as one that is not streamed."""
 
 
 class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):

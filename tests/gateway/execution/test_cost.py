@@ -48,6 +48,8 @@ async def message(query: str, variables: dict[str, Any] | None = None, **setting
             63,
         ),
         ("{ flows(first: 3) { nodes { id } } flow { flows @include(if: false) { nodes { id } } } }", {}, 3),
+        ("{ flows(first: 3) { nodes { ... @defer { flows(first: 4) { nodes { id } } } } } }", {}, 3 + 3 + 12),
+        ("{ flows(first: 3) { nodes @stream { ...f @defer ...f } } } fragment f on Flow { id }", {}, 3 + 3),
     ],
 )
 async def test_rows(query: str, variables: dict[str, Any], rows: int) -> None:

@@ -43,5 +43,11 @@ async def test_extensions_see_plain_data_and_add_to_the_answer(tmp_path: Any) ->
             answer = (await client.post("/graphql", json=query)).json()
             assert answer == {"data": {"flows": {"nodes": [row]}}, "extensions": {"told": times}}
         assert Telling.seen == [[row]] * 3
+        parts = await client.post(
+            "/graphql",
+            json={"query": "{ flows { nodes { ... @defer { name } } } }"},
+            headers={"accept": "multipart/mixed"},
+        )
+        assert parts.json() == {"data": {"flows": {"nodes": [{"name": "one"}]}}, "extensions": {"told": 4}}
         refused = (await client.post("/graphql", json={"query": "{ flows(first: -1) { nodes { id } } }"})).json()
         assert refused["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"

@@ -1,5 +1,6 @@
 import pytest
 
+from gateway.http.multipart import accepted
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -51,3 +52,25 @@ def test_answers(accept: str | None, media: str | None) -> None:
 )
 def test_page_or_answer(accept: str | None, media: str | None) -> None:
     assert preferred(accept, (JSON, GRAPHQL, HTML)) == media
+
+
+@pytest.mark.parametrize(
+    ("accept", "parameter"),
+    [
+        (None, None),
+        ("*/*", None),
+        ("multipart/*", None),
+        (URQL, "deferSpec=20220824"),
+        ("multipart/mixed;deferSpec=20220824,application/json;q=0.9", "deferSpec=20220824"),
+        ("multipart/mixed; deferSpec=20220824, application/json", "deferSpec=20220824"),
+        ("multipart/mixed;incrementalSpec=v0.2,application/json", "incrementalSpec=v0.2"),
+        ('Multipart/Mixed; IncrementalSpec="v0.2"; q=0.5', "incrementalSpec=v0.2"),
+        ("multipart/mixed;q=0.5, multipart/mixed;incrementalSpec=v0.2;q=0.9", "incrementalSpec=v0.2"),
+        ("multipart/mixed;subscriptionSpec=1.0", None),
+        ("multipart/mixed;q=0", None),
+        ("multipart/mixed;q=high", None),
+    ],
+)
+def test_formats_of_parts(accept: str | None, parameter: str | None) -> None:
+    chosen = accepted(accept)
+    assert (chosen and chosen.parameter) == parameter
