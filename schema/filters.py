@@ -1,6 +1,7 @@
 """The composite inputs: every group that a collection's `/filter` and `/count` take, combined by AND."""
 
 import strawberry
+from pydantic import Field
 
 from schema.artifacts import ArtifactCollectionFilter, ArtifactFilter
 from schema.block_document_filters import BlockDocumentFilter
@@ -29,6 +30,7 @@ class TaskRunFilters(_RunFilters):
 
 @strawberry.pydantic.input(description="Which task runs a chart shows, by themselves and by what is related to them.")
 class TaskRunBarFilters(TaskRunFilters):
+    task_runs: TaskRunFilter = Field(description="By the task run: at least when it started.")
     work_pools: WorkPoolFilter | None = absent("By the work pool.")
     work_queues: WorkQueueFilter | None = absent("By the work queue.")
 

@@ -54,7 +54,7 @@ def _reads(collection: Collection) -> Iterator[Operation]:
         yield from _pages(collection)
     else:
         sort = {"sort": collection.sort} if collection.sort else {}
-        body = _object({**groups, **sort, **options}, WINDOW)
+        body = _object({**groups, **sort, **options}, WINDOW, collection.base)
         yield Operation("POST", collection.within or f"{collection.path}/filter", body=body, answer=rows)
         if collection.countable:
             yield Operation("POST", f"{collection.path}/count", body=_object(groups), answer=_shape(int))
@@ -87,7 +87,8 @@ def _relations(collection: Collection) -> Iterator[Operation]:
     for field in collection.row.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # Strawberry's mark
         relation, source = field.metadata.get("relation"), field.metadata.get("source")
         if isinstance(relation, HasMany) and isinstance(relation.counts, Many):
-            yield Operation("POST", relation.counts.path, body=_object({relation.counts.ids: list[Id]}))
+            counted = {relation.counts.ids: list[Id]}
+            yield Operation("POST", relation.counts.path, body=_object(counted, required=counted))
         if isinstance(source, Gathered):
             yield from _reads(source.gathering.alone)
 
@@ -100,25 +101,40 @@ def _readings(readings: Iterable[Reading], path: str = "") -> Iterator[Operation
             query = {name: _shape(kind) for name, kind in keys.items()}
             yield Operation("GET", route, query, answer=answer)
         else:
-            yield Operation(reading.method, route, body=_body(keys), answer=answer)
+            required = [reading.renamed.get(key, key) for key in _required(reading.body)]
+            yield Operation(reading.method, route, body=_body(keys, required), answer=answer)
 
 
 def _actions(actions: Iterable[Action], path: str = "") -> Iterator[Operation]:
     for action in actions:
         route = f"{path}{action.path}"
-        yield Operation(action.method, route, body=_body(_keys(action.body)), answer=_answer(action.returns))
+        yield Operation(
+            action.method, route, body=_body(_keys(action.body), _required(action.body)), answer=_answer(action.returns)
+        )
 
 
 def _keys(body: Body) -> dict[str, Any]:
     """Return the keys of a body and what they hold; "" is the whole body."""
     keys = {key: annotation for annotation, _, key in body.values()}
-    groups = _plain(keys.pop("*")) if "*" in keys else None
-    models = [part for part in get_args(groups) or (groups,) if isinstance(part, type) and issubclass(part, BaseModel)]
-    return keys | {name: field.annotation for model in models for name, field in model.model_fields.items()}
+    groups = _models(keys.pop("*")) if "*" in keys else []
+    return keys | {name: field.annotation for model in groups for name, field in model.model_fields.items()}
 
 
-def _body(keys: Pairs) -> Shape | None:
-    return _shape(keys[""]) if "" in keys else _object(keys) if keys else None
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models of an annotation, whose keys are those of a body."""
+    plain = _plain(annotation)
+    return [part for part in get_args(plain) or (plain,) if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
+def _required(body: Body) -> list[str]:
+    sent = [(annotation, key) for annotation, default, key in body.values() if default is ...]
+    groups = [model for annotation, key in sent if key == "*" for model in _models(annotation)]
+    inner = [name for model in groups for name, field in model.model_fields.items() if field.is_required()]
+    return [key for _, key in sent if key != "*"] + inner
+
+
+def _body(keys: Pairs, required: Iterable[str]) -> Shape | None:
+    return _shape(keys[""]) if "" in keys else _object(keys, required=required) if keys else None
 
 
 def _answer(annotation: Any) -> Shape | None:
@@ -127,15 +143,15 @@ def _answer(annotation: Any) -> Shape | None:
     return shape if shape.kinds & {"fields", "array"} else None
 
 
-def _object(pairs: Pairs, properties: Mapping[str, Any] | None = None) -> Shape:
-    """Make an object of annotated keys."""
+def _object(pairs: Pairs, properties: Mapping[str, Any] | None = None, required: Iterable[str] = ()) -> Shape:
+    """Make an object of annotated keys, of which some are always sent."""
     document: Json = {"$defs": {}}
     made = dict(properties or {})
     for name, annotation in pairs.items():
         schema = dict(_shape(annotation).raw)
         document["$defs"] |= schema.pop("$defs", {})
         made[name] = schema
-    return Shape({"type": "object", "properties": made}, document)
+    return Shape({"type": "object", "properties": made, "required": list(required)}, document)
 
 
 def _shape(annotation: Any) -> Shape:

@@ -1,9 +1,9 @@
 """Compares two sides of one API: what the one has, the other lacks or has as another type."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.check.operations import ANYTHING, Operation, Operations, Shape
+from gateway.check.operations import Operation, Operations, Shape
 
 NOT_MIRRORED = "not mirrored"
 LACKING = "upstream lacks"
@@ -11,10 +11,7 @@ DIFFERENT = "type differs"
 
 BODY, ANSWER = "body", "answer"
 
-# A name stands for any text where the other side lists the values or knows a format.
-TEXT = frozenset({"string"})
-NUMBERS = frozenset({"number", "integer"})
-
+ANYTHING = frozenset({"any"})
 
 Key = tuple[str, str, str, str]
 """What would be missed, the name of the object, its key, body or answer."""
@@ -31,15 +28,24 @@ class Difference:
     mirror: str = ""
 
 
-def differences(upstream: Operations, mirror: Operations, unmirrored: frozenset[str] = frozenset()) -> list[Difference]:
-    """Compare an upstream's operations with those that mirror them; `unmirrored` are routes left out on purpose."""
+def differences(
+    upstream: Operations,
+    mirror: Operations,
+    unmirrored: Collection[str] = (),
+    accepted: Collection[str] = (),
+) -> list[Difference]:
+    """Compare an upstream's operations with those that mirror them.
+
+    `unmirrored` are routes left out on purpose, `accepted` the keys whose type may differ.
+    """
     comparison = _Comparison()
     pairs = [(theirs, ours) for key, theirs in upstream.items() if (ours := mirror.get(key)) and ours.sent]
     compared = [found for theirs, ours in pairs for found in comparison.operation(theirs, ours)]
-    return [*_routes(upstream, mirror, unmirrored), *compared, *comparison.lacking()]
+    strange = [each for each in compared if each.problem != DIFFERENT or each.where not in accepted]
+    return [*_routes(upstream, mirror, unmirrored), *strange, *comparison.lacking()]
 
 
-def _routes(upstream: Operations, mirror: Operations, unmirrored: frozenset[str]) -> Iterator[Difference]:
+def _routes(upstream: Operations, mirror: Operations, unmirrored: Collection[str]) -> Iterator[Difference]:
     for key, theirs in upstream.items():
         if key not in mirror and str(theirs) not in unmirrored:
             yield Difference(NOT_MIRRORED, "route", str(theirs))
@@ -68,7 +74,8 @@ class _Comparison:
             yield Difference(NOT_MIRRORED, "body", str(theirs))
         elif ours.body:
             yield Difference(LACKING, "body", str(theirs))
-        if theirs.answer and ours.answer:
+        # FastAPI writes an empty schema where the type of an answer is not declared.
+        if theirs.answer and ours.answer and theirs.answer.raw:
             yield from self.shapes(_unwrapped(theirs.answer, ours.answer), ours.answer, str(theirs), ANSWER)
 
     def shapes(self, theirs: Shape, ours: Shape, where: str, part: str, what: str = "") -> Iterator[Difference]:
@@ -77,7 +84,7 @@ class _Comparison:
             if (theirs.name, ours.name, part) in self.seen:
                 return
             self.seen.add((theirs.name, ours.name, part))
-        if ours.kinds & ANYTHING or not theirs.kinds or theirs.kinds <= ANYTHING:
+        if not theirs.kinds or not ours.kinds:
             return
         if unlike(theirs.kinds, ours.kinds):
             yield Difference(DIFFERENT, what, where, _told(theirs), _told(ours))
@@ -87,16 +94,19 @@ class _Comparison:
         yield from _values(theirs, ours, place, part, what)
         if theirs.items and ours.items:
             yield from self.shapes(theirs.items, ours.items, where, part, what)
+        if part == BODY:
+            yield from _optional(theirs, ours, place)
         yield from self._keys(theirs.fields, ours.fields, ours.name or place, place, part)
 
     def _keys(
         self, theirs: Mapping[str, Shape], ours: Mapping[str, Shape], mirror: str, place: str, part: str
     ) -> Iterator[Difference]:
         """Compare what two objects have, `place` naming theirs and `mirror` ours."""
-        separator = ": " if " " in place else "."
         for key in {**theirs, **ours}:
-            where, what = f"{place}{separator}{key}", _what(place, key, part)
+            where, what = _at(place, key), _what(place, key, part)
             if key in theirs and key in ours:
+                if part == ANSWER and theirs[key].nullable and not ours[key].nullable:
+                    yield Difference(DIFFERENT, what, where, "nullable", "never null")
                 self.found |= {(LACKING, mirror, key, part), (NOT_MIRRORED, place, key, part)}
                 yield from self.shapes(theirs[key], ours[key], where, part, what)
             elif key in theirs:
@@ -106,12 +116,18 @@ class _Comparison:
 
 
 def unlike(theirs: frozenset[str], ours: frozenset[str]) -> bool:
-    """Tell whether the upstream may have a kind of value for which we have no place; a list has one for its only element."""
-    if theirs & ours and not ("fields" in theirs and not ours & {"fields", "array"}):
-        return False
-    if "number" in ours and theirs & NUMBERS:
-        return False
-    return bool(theirs - ours)
+    """Tell whether two sides have other kinds of values; what may be anything is that on both sides."""
+    return (theirs & ANYTHING or theirs) != (ours & ANYTHING or ours)
+
+
+def _optional(theirs: Shape, ours: Shape, place: str) -> Iterator[Difference]:
+    """Yield the keys of a body that the upstream requires, and that we may leave out."""
+    for key in sorted(theirs.required & ours.fields.keys() - ours.required):
+        yield Difference(DIFFERENT, _what(place, key, BODY), _at(place, key), "required", "optional")
+
+
+def _at(place: str, key: str) -> str:
+    return f"{place}: {key}" if " " in place else f"{place}.{key}"
 
 
 def _values(theirs: Shape, ours: Shape, place: str, part: str, what: str) -> Iterator[Difference]:

@@ -10,9 +10,6 @@ from schema.types import ADDED
 
 Json = dict[str, Any]
 
-ANYTHING = frozenset({"any", "object"})
-"""Kinds of values that may hold anything."""
-
 FORMATS = frozenset({"uuid", "date-time"})
 
 
@@ -60,6 +57,17 @@ class Shape:
         """The values of an enum or a constant; none where any value goes."""
         return frozenset(str(value) for part in self._parts for value in part.get("enum") or _constant(part))
 
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The keys that an object must have, of alternatives those that each must have."""
+        alternatives = [frozenset(part.get("required", ())) for part in self._parts]
+        return frozenset.intersection(*alternatives) if alternatives else frozenset()
+
+    @cached_property
+    def nullable(self) -> bool:
+        """Whether it may be null."""
+        return any(_takes_null(part) for part in self._resolved(self.raw))
+
     @property
     def added(self) -> bool:
         """Whether it is the gateway's own, which the upstream may lack."""
@@ -92,6 +100,11 @@ class Shape:
 
 def _constant(part: Json) -> list[Any]:
     return [part["const"]] if "const" in part else []
+
+
+def _takes_null(part: Json) -> bool:
+    kind = part.get("type")
+    return kind == "null" or "null" in (kind or ()) if kind else set(_kinds(part)) == {"any"}
 
 
 def _kinds(part: Json) -> Iterator[str]:

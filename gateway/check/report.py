@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import typer
 
+from gateway.check.accepted import ACCEPTED
 from gateway.check.declared import declared
 from gateway.check.differences import Difference, differences
 from gateway.check.documents import documented
@@ -26,7 +27,7 @@ async def drift(session: Session) -> list[Difference]:
 
 def against(document: Json) -> list[Difference]:
     """Compare the schema with an OpenAPI document; raises ValueError where it is none."""
-    return differences(documented(document), declared(), frozenset(UNMIRRORED))
+    return differences(documented(document), declared(), UNMIRRORED, ACCEPTED)
 
 
 def as_json(found: list[Difference]) -> str:

@@ -91,6 +91,38 @@ PLANTED: dict[str, tuple[Plant, tuple[str, str, str]]] = {
         lambda d: properties(d, "FlowRun").update(run_count={"type": "number"}),
         ("type differs", "response field", "FlowRun.run_count"),
     ),
+    "text for a time": (
+        lambda d: properties(d, "FlowRun").update(start_time={"type": "string"}),
+        ("type differs", "response field", "FlowRun.start_time"),
+    ),
+    "text for an id": (
+        lambda d: properties(d, "FlowRun").update(flow_id={"type": "string"}),
+        ("type differs", "response field", "FlowRun.flow_id"),
+    ),
+    "an integer for a number": (
+        lambda d: properties(d, "FlowRun").update(total_run_time={"type": "integer"}),
+        ("type differs", "response field", "FlowRun.total_run_time"),
+    ),
+    "a list of numbers for one of texts": (
+        lambda d: properties(d, "Flow").update(tags={"type": "array", "items": {"type": "integer"}}),
+        ("type differs", "response field", "Flow.tags"),
+    ),
+    "null where there is always a value": (
+        lambda d: properties(d, "Flow").update(name={"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        ("type differs", "response field", "Flow.name"),
+    ),
+    "a free object where keys are known": (
+        lambda d: properties(d, "FlowRun").update(state={"type": "object"}),
+        ("type differs", "response field", "FlowRun.state"),
+    ),
+    "a key of a body that must be there": (
+        lambda d: d["components"]["schemas"]["FlowCreate"].update(required=["name", "tags"]),
+        ("type differs", "body field", "FlowCreate.tags"),
+    ),
+    "a value of a body that is a number": (
+        lambda d: properties(d, "FlowCreate").update(name={"type": "number"}),
+        ("type differs", "body field", "FlowCreate.name"),
+    ),
     "a list for one": (
         lambda d: properties(d, "FlowRun").update(
             state={"type": "array", "items": {"$ref": "#/components/schemas/State"}}

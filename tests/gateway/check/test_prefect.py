@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.check import UNMIRRORED, Operations, differences, documented
-from gateway.check.differences import LACKING
+from gateway.check import ACCEPTED, UNMIRRORED, Operations, differences, documented
+from gateway.check.differences import DIFFERENT, LACKING
 from gateway.check.operations import Json
 from gateway.cli import app
 
@@ -25,7 +25,7 @@ def check(*arguments: str) -> Result:
 
 
 def test_the_schema_mirrors_prefect(prefect_server: str, document: Any, mirror: Operations) -> None:
-    found = differences(documented(document), mirror, frozenset(UNMIRRORED))
+    found = differences(documented(document), mirror, UNMIRRORED, ACCEPTED)
     done = check("--upstream", prefect_server, "--json")
     told = json.loads(done.stdout)
     assert told["differences"] == [vars(each) for each in found]
@@ -34,7 +34,7 @@ def test_the_schema_mirrors_prefect(prefect_server: str, document: Any, mirror: 
 
 
 def test_the_embedded_server_has_every_route_and_field_of_prefect(document: Any, embedded: Json) -> None:
-    found = differences(documented(document), documented(embedded))
+    found = differences(documented(document), documented(embedded), accepted=ACCEPTED)
     assert [each for each in found if each.problem != LACKING] == []
 
 
@@ -43,6 +43,13 @@ def test_what_is_left_out_is_there_to_be_left_out(document: Any, mirror: Operati
     assert routes >= UNMIRRORED.keys()
     assert not {str(each) for each in mirror.values()} & UNMIRRORED.keys()
     assert len(UNMIRRORED) <= MOST_UNMIRRORED
+
+
+def test_what_is_accepted_differs(document: Any, embedded: Json, mirror: Operations) -> None:
+    prefect, ours = documented(document), documented(embedded)
+    pairs = ((prefect, mirror), (prefect, ours), (ours, mirror))
+    found = {each.where for pair in pairs for each in differences(*pair) if each.problem == DIFFERENT}
+    assert found == ACCEPTED.keys()
 
 
 def test_the_embedded_server_is_checked_without_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
