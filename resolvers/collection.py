@@ -123,17 +123,18 @@ def shape(model: type[BaseModel]) -> tuple[Row, dict[str, type[BaseModel]]]:
         value = declared.get_default(call_default_factory=True, validated_data={})
         if value is not PydanticUndefined:
             defaults[name] = value.value if isinstance(value, Enum) else value
-        inner = next(_models(declared.annotation), None)
+        inner = next(models(declared.annotation), None)
         if inner:
             within[name] = inner
     return defaults, within
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Find the models in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models(inner)
+        yield from models(inner)
 
 
 def completed(model: type[BaseModel], row: Row) -> Row:

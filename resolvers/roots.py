@@ -1,8 +1,10 @@
 """What a root field reads that is no connection, as data that every executor understands."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import BaseModel
 
 from resolvers.collection import Row
 from resolvers.context import Context
@@ -19,3 +21,5 @@ class Root:
 
     It is told the types that fragments in the field's selection are conditioned on.
     """
+    needed: Mapping[type[BaseModel], Sequence[str]] = field(default_factory=dict)
+    """The keys of rows that the read itself looks at, besides their id, by the rows' types."""

@@ -16,7 +16,7 @@ from schema.server import yes
 from schema.types import NAME_PATTERN, Dated, Input, absent, dashed, resource
 
 
-@resource("A block type: a kind of configuration, such as a secret or a file system, that code loads by name.")
+@resource("A block type: a kind of configuration, such as a secret or a file system, that code loads by name.", "slug")
 class BlockType(Dated):
     name: str = Field(description="The block type's name.")
     slug: str = Field(description="The block type's name in URLs and in code, unique in the workspace.")

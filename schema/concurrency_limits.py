@@ -16,7 +16,7 @@ from schema.task_runs import TASK_RUNS
 from schema.types import Dated, Input, resource
 
 
-@resource("A limit on how many task runs with a tag may run at once.")
+@resource("A limit on how many task runs with a tag may run at once.", "tag")
 class ConcurrencyLimit(Dated):
     tag: str = Field(description="The tag.")
     concurrency_limit: int | None = Field(description="How many slots there are.")

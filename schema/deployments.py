@@ -79,7 +79,7 @@ class VersionInfo(BaseModel):
     version: str = Field(description="The version.")
 
 
-@resource("A deployment: a flow with all that is needed to run it on request or by schedule.")
+@resource("A deployment: a flow with all that is needed to run it on request or by schedule.", "name flow { name }")
 class Deployment(Dated):
     name: str = Field(description="The deployment's name, unique in its flow.")
     version: str | None = absent("The deployment's version.")

@@ -4,7 +4,8 @@ Specification: https://www.apollographql.com/docs/graphos/schema-design/federate
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
 from typing import Annotated, Any, Union
@@ -25,50 +26,116 @@ from graphql import (
     visit,
 )
 from strawberry.federation.schema import FederationAny
+from strawberry.federation.schema_directives import Key
 from strawberry.schema import BaseSchema
+from strawberry.types.base import StrawberryObjectDefinition
 
 from resolvers.collection import Collection
 from resolvers.connection import described
 from resolvers.context import Context
+from resolvers.entities import KeyField, find_by, needed
 from resolvers.errors import BadUserInput
 from resolvers.fields import root
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
 from resolvers.roots import Root
 
+Keys = Sequence[tuple[KeyField, ...]]
+
 Representations = Annotated[
-    list[FederationAny], strawberry.argument(description="The type's name and the id of each: `__typename` and `id`.")
+    list[FederationAny],
+    strawberry.argument(description="Of each row `__typename` and the fields of one of its type's keys, such as `id`."),
 ]
 
 
-async def _entity(context: Context, types: set[str], representation: Any) -> Found | None:
-    match representation:
-        case {"__typename": str(name), "id": str(id_)} if name in types:
+@dataclass(frozen=True)
+class Entity:
+    """A type of rows that other subgraphs can refer to: by the id, or by another key."""
+
+    collection: Collection
+    keys: Keys
+
+    async def find(self, context: Context, representation: dict[str, Any]) -> Found | None:
+        """Find the row of a representation; the id counts before the other keys."""
+        name = self.collection.row.__name__
+        if "id" in representation:
+            id_ = representation["id"]
+            if not isinstance(id_, str):
+                raise BadUserInput(f"`representations`: the `id` of a {name} must be a string, got {id_!r:.50}.")
             return await find(context, id_argument("id", id_), {name})
-    raise BadUserInput(
-        f"`representations`: an item must have an `id` that is a string and a `__typename` of {', '.join(sorted(types))}."
-    )
+        for fields in self.keys:
+            values = [field.value(representation) for field in fields]
+            if None not in values:
+                row = await find_by(context.loaders, self.collection, fields, [str(value) for value in values])
+                return None if row is None else Found(self.collection, row)
+        told = " or ".join(f"`{key}`" for key in keys_of(self.collection))
+        raise BadUserInput(f"`representations`: a {name} must have the fields of a key, as strings: {told}.")
+
+
+def keys_of(collection: Collection) -> list[str]:
+    """Return the sets of fields that a type's rows are known by, the id first."""
+    directives = definition_of(collection.row).directives or ()
+    return [str(each.fields) for each in directives if isinstance(each, Key)]
+
+
+def definition_of(row: Any) -> StrawberryObjectDefinition:
+    """Return Strawberry's definition of a row's type."""
+    definition: StrawberryObjectDefinition = row.__strawberry_definition__
+    return definition
+
+
+def entity(collection: Collection) -> Entity:
+    """Make what finds the rows of a collection."""
+    return Entity(collection, [tuple(_fields(collection, key)) for key in keys_of(collection) if key != "id"])
+
+
+def _fields(collection: Collection, key: str) -> Iterator[KeyField]:
+    """Read a set of fields, whose nested ones are those of a parent."""
+    relations = {field.python_name: field.metadata.get("relation") for field in definition_of(collection.row).fields}
+    operation: Any = parse(f"{{ {key} }}").definitions[0]
+    for field in operation.selection_set.selections:
+        name = field.name.value
+        if field.selection_set is None:
+            yield KeyField(name)
+        else:
+            yield from (
+                KeyField(inner.name.value, name, relations[name]) for inner in field.selection_set.selections
+            )
 
 
 def entities(collections: Iterable[Collection]) -> Any:
     """Make the field that finds rows which other subgraphs refer to, those that REST can read by id."""
-    rows = {collection.row.__name__: collection.row for collection in collections if collection.item}
+    # Of two collections with one type of rows, the states, `find` asks both.
+    known = {each.row.__name__: entity(each) for each in collections if each.item}
     union: Any = Annotated[
-        Union[tuple(rows[name] for name in sorted(rows))],  # noqa: UP007  made of a list
+        Union[tuple(known[name].collection.row for name in sorted(known))],  # noqa: UP007  made of a list
         strawberry.union("_Entity", description="A row that other subgraphs can refer to."),
     ]
 
     async def read(context: Context, representations: list[Any], _types: set[str]) -> list[Any]:
-        found = (_entity(context, set(rows), each) for each in representations)
+        found = (_found(context, known, each) for each in representations)
         return await asyncio.gather(*found, return_exceptions=True)
 
     return root(
-        Root(itemgetter("representations"), read),
+        Root(
+            itemgetter("representations"),
+            read,
+            {each.collection.row: needed(each.keys) for each in known.values() if each.keys},
+        ),
         list[union | None],
         {"representations": (Representations, ...)},
         "The rows that another subgraph refers to, in their order; null where there is none.",
         name="_entities",
     )
+
+
+async def _found(context: Context, known: Mapping[str, Entity], representation: Any) -> Found | None:
+    name = representation.get("__typename") if isinstance(representation, dict) else None
+    if not isinstance(name, str) or name not in known:
+        raise BadUserInput(
+            f"`representations`: an item must be an object whose `__typename` is one of {', '.join(sorted(known))}."
+        )
+    return await known[name].find(context, representation)
 
 
 class _Own(Visitor):

@@ -16,7 +16,7 @@ from schema.scalars import OptionalLabels, OptionalObject
 from schema.types import NAME_PATTERN, Dated, Input, absent, choice, resource
 
 
-@resource("A flow: a function that Prefect runs and watches.")
+@resource("A flow: a function that Prefect runs and watches.", "name")
 class Flow(Dated):
     name: str = Field(description="The flow's name, unique in the workspace.")
     tags: list[str] = Field(default_factory=list, description="The flow's tags.")

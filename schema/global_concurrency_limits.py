@@ -14,7 +14,7 @@ from schema.scalars import Id
 from schema.types import NAME_PATTERN, Dated, Input, Part, absent, choice, resource
 
 
-@resource("A limit on what may happen at once, by name; those of tags are named `tag:...`.")
+@resource("A limit on what may happen at once, by name; those of tags are named `tag:...`.", "name")
 class GlobalConcurrencyLimit(Dated):
     active: bool = Field(default_factory=lambda: True, description="Whether the limit is in force.")
     name: str = Field(description="The limit's name.")

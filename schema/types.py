@@ -62,13 +62,13 @@ class Detached(_Stamps, Part):
     id: Id = Field(description="The row's UUID.")
 
 
-def resource(description: str, *, resolvable: bool = True) -> Callable[[type[M]], type[M]]:
-    """Make a row model a GraphQL type that other subgraphs can refer to by its id.
+def resource(description: str, *keys: str, resolvable: bool = True) -> Callable[[type[M]], type[M]]:
+    """Make a row model a GraphQL type that other subgraphs can refer to by its id, or by what else is unique (`keys`).
 
-    `resolvable=False` where REST cannot read a row by its id.
+    A key is a set of fields, "name" or "name flow { name }". `resolvable=False` where REST cannot read a row by its id.
     """
-    key = Key(fields=FieldSet("id"), resolvable=resolvable)
-    return strawberry.pydantic.type(description=description, directives=[key])
+    directives = [Key(fields=FieldSet(key), resolvable=resolvable) for key in ("id", *keys)]
+    return strawberry.pydantic.type(description=description, directives=directives)
 
 
 class Input(BaseModel):

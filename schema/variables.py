@@ -42,7 +42,7 @@ Name = Annotated[str, AfterValidator(_name), Field(max_length=LONGEST_NAME)]
 VariableValue = Annotated[Value, BeforeValidator(_value)]
 
 
-@resource("A variable: a named value that flows and deployments read.")
+@resource("A variable: a named value that flows and deployments read.", "name")
 class Variable(Dated):
     name: str = Field(description="The variable's name, unique in the workspace.")
     value: Value = Field(description="The value.")

@@ -46,7 +46,7 @@ class WorkPoolStorageConfigurationInput(_StorageConfiguration, Input):
     pass
 
 
-@resource("A work pool: where workers ask for runs.")
+@resource("A work pool: where workers ask for runs.", "name")
 class WorkPool(Dated):
     name: str = Field(description="The work pool's name, unique in the workspace.")
     description: str | None = absent("A description for people.")

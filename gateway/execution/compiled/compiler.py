@@ -111,6 +111,9 @@ class Compiler:
         nodes = [each.node for each in details]
         definitions = {name: each.definition for name, each in self._operation.fragments.items()}
         types = types_under(nodes, definitions)
+        for model, keys in root.needed.items():
+            for needed in keys:
+                self._rows(model).need(needed)
         return ReadRows(key, root.read, asked, types, self._any(get_named_type(declared.type), types, details))
 
     def _any(

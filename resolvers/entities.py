@@ -1,0 +1,107 @@
+"""Rows by unique keys beside their id, as other subgraphs may know them: a name, or a name and that of the parent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from resolvers.batches import by, by_key
+from resolvers.collection import Collection, models
+from resolvers.errors import NotFound
+from resolvers.loaders import Loader, Loaders, settled
+from resolvers.reading import fill, filter_path, only, page
+from resolvers.relations import BelongsTo
+
+
+@dataclass(frozen=True)
+class KeyField:
+    """A field of a unique key: the row's own, or its parent's (`parent` is the field of the row that has it)."""
+
+    name: str
+    parent: str | None = None
+    relation: BelongsTo | None = None
+
+    def value(self, representation: Any) -> str | None:
+        """Read the field of a representation; None where there is no text."""
+        holder = representation.get(self.parent) if self.parent else representation
+        value = holder.get(self.name) if isinstance(holder, dict) else None
+        return value if isinstance(value, str) else None
+
+
+async def find_by(loaders: Loaders, collection: Collection, fields: tuple[KeyField, ...], values: Sequence[str]) -> Any:
+    """Return the row with a unique key; None where there is none. Rows asked at the moment share their reads."""
+    if len(fields) == 1:
+        return await _by_one(loaders, collection, fields[0].name).read(values[0])
+    key = []
+    for field, value in zip(fields, values, strict=True):
+        if field.relation:
+            parent = await _by_one(loaders, field.relation.collection, field.name).read(value)
+            if parent is None:
+                return None
+            value = loaders.rows.column([parent], field.relation.by)[0]  # noqa: PLW2901  the key that the row has
+        key.append(value)
+    return await loaders.of(_by_several, collection, fields).read(orjson.dumps(key).decode())
+
+
+def _by_one(loaders: Loaders, collection: Collection, key: str) -> Loader:
+    if selects(collection, key):
+        return by(loaders, collection, key) if collection.bulk else loaders.of(by_key, collection, key, "{}")
+    return loaders.of(_named, collection)
+
+
+def selects(collection: Collection, key: str) -> bool:
+    """Tell whether a collection's filter selects rows by many values of a key."""
+    leaf = collection.filter.model_fields.get(key) if collection.filter else None
+    return leaf is not None and any("any_" in model.model_fields for model in models(leaf.annotation))
+
+
+async def _named(loaders: Loaders, collection: Collection, names: list[str]) -> dict[str, Any]:
+    """Read rows that no filter selects by name, at once: the collection's route `named`."""
+
+    async def read(name: str) -> Any:
+        if not name:
+            return None
+        try:
+            return await loaders.rows.read_one(collection.row, "GET", fill(collection.named or "", name))
+        except NotFound:
+            return None
+
+    return dict(zip(names, await settled([read(name) for name in names]), strict=True))
+
+
+async def _by_several(
+    loaders: Loaders, collection: Collection, fields: tuple[KeyField, ...], keys: list[str]
+) -> dict[str, Any]:
+    """Read rows by keys of several fields in one call; a full page may lack rows: what it lacks is read singly."""
+    asked: dict[str, tuple[str, ...]] = {key: tuple(orjson.loads(key)) for key in keys}
+    rows = await page(loaders.rows, collection, _body(collection, fields, list(asked.values())), limit=loaders.size)
+    columns = [loaders.rows.column(rows, _column(field)) for field in fields]
+    for field, column, wanted in zip(fields, columns, zip(*asked.values(), strict=True), strict=True):
+        only(column, _column(field), wanted, filter_path(collection))
+    known = dict(zip(zip(*columns, strict=True), rows, strict=True))
+    found = {key: known.get(values) for key, values in asked.items()}
+    missing = [key for key, row in found.items() if row is None]
+    if len(keys) > 1 and len(rows) >= loaders.size:
+        alone = await settled([_by_several(loaders, collection, fields, [key]) for key in missing])
+        found |= {
+            key: one[key] if isinstance(one, dict) else one for key, one in zip(missing, alone, strict=True)
+        }
+    return found
+
+
+def _column(field: KeyField) -> str:
+    return str(field.relation.key) if field.relation else field.name
+
+
+def _body(collection: Collection, fields: Sequence[KeyField], values: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    groups: dict[str, Any] = {collection.own: {**collection.hidden}}
+    for field, wanted in zip(fields, zip(*values, strict=True), strict=True):
+        group, leaf = (field.relation.collection.own, field.relation.by) if field.relation else (collection.own, field.name)
+        groups.setdefault(group, {})[leaf] = {"any_": sorted({*wanted})}
+    return groups
+
+
+def needed(keys: Sequence[tuple[KeyField, ...]]) -> tuple[str, ...]:
+    """Name the keys of rows that finding them by these looks at."""
+    return tuple({_column(field): None for fields in keys for field in fields})
