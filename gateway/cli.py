@@ -23,6 +23,7 @@ from gateway.upstream import Upstream
 from gateway.upstream.writes import Writes
 from resolvers.errors import GatewayError, UpstreamError
 from schema.build import build
+from schema.printing import public_sdl, subgraph_sdl
 
 if TYPE_CHECKING:
     from gateway.check.differences import Difference
@@ -89,9 +90,21 @@ def serve_rest(settings: Settings) -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the schema in GraphQL's schema definition language."""
-    typer.echo(build().as_str())
+def schema(
+    federation: Annotated[
+        bool, typer.Option("--federation", help="What composers of a federated graph read: `_service { sdl }`.")
+    ] = False,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="What clients may use: without federation and what is @inaccessible."),
+    ] = False,
+) -> None:
+    """Print the schema in GraphQL's schema definition language: all that the gateway executes, or one view of it."""
+    if federation and public:
+        fail("Give --federation or --public, not both.", USAGE)
+    built = build()
+    printed = subgraph_sdl(built) if federation else public_sdl(built) if public else built.as_str()
+    typer.echo(printed)
 
 
 @app.command()

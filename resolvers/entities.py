@@ -33,14 +33,15 @@ async def find_by(loaders: Loaders, collection: Collection, fields: tuple[KeyFie
     """Return the row with a unique key; None where there is none. Rows asked at the moment share their reads."""
     if len(fields) == 1:
         return await _by_one(loaders, collection, fields[0].name).read(values[0])
-    key = []
+    key: list[str | None] = []
     for field, value in zip(fields, values, strict=True):
-        if field.relation:
-            parent = await _by_one(loaders, field.relation.collection, field.name).read(value)
-            if parent is None:
-                return None
-            value = loaders.rows.column([parent], field.relation.by)[0]  # noqa: PLW2901  the key that the row has
-        key.append(value)
+        if field.relation is None:
+            key.append(value)
+            continue
+        parent = await _by_one(loaders, field.relation.collection, field.name).read(value)
+        if parent is None:
+            return None
+        key += loaders.rows.column([parent], field.relation.by)
     return await loaders.of(_by_several, collection, fields).read(orjson.dumps(key).decode())
 
 
@@ -84,9 +85,7 @@ async def _by_several(
     missing = [key for key, row in found.items() if row is None]
     if len(keys) > 1 and len(rows) >= loaders.size:
         alone = await settled([_by_several(loaders, collection, fields, [key]) for key in missing])
-        found |= {
-            key: one[key] if isinstance(one, dict) else one for key, one in zip(missing, alone, strict=True)
-        }
+        found |= {key: one[key] if isinstance(one, dict) else one for key, one in zip(missing, alone, strict=True)}
     return found
 
 
@@ -97,7 +96,9 @@ def _column(field: KeyField) -> str:
 def _body(collection: Collection, fields: Sequence[KeyField], values: Sequence[tuple[str, ...]]) -> dict[str, Any]:
     groups: dict[str, Any] = {collection.own: {**collection.hidden}}
     for field, wanted in zip(fields, zip(*values, strict=True), strict=True):
-        group, leaf = (field.relation.collection.own, field.relation.by) if field.relation else (collection.own, field.name)
+        group, leaf = (
+            (field.relation.collection.own, field.relation.by) if field.relation else (collection.own, field.name)
+        )
         groups.setdefault(group, {})[leaf] = {"any_": sorted({*wanted})}
     return groups
 

@@ -1,7 +1,7 @@
 """The factories of fields that read: at the root an item, a connection, a count; of a row its parent and its children."""
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, Any
@@ -104,7 +104,15 @@ def connection(row: Any) -> Any:
     return Connection[row] | None
 
 
-def root(root: Root, kind: Any, arguments: Arguments, description: str, *, name: str | None = None) -> Any:
+def root(
+    root: Root,
+    kind: Any,
+    arguments: Arguments,
+    description: str,
+    *,
+    name: str | None = None,
+    directives: Sequence[object] = (),
+) -> Any:
     """Make a root field of what is read for it."""
 
     async def resolve(info: strawberry.Info, **given: Any) -> Any:
@@ -116,6 +124,7 @@ def root(root: Root, kind: Any, arguments: Arguments, description: str, *, name:
         graphql_type=kind,
         description=description,
         metadata={"root": root},
+        directives=directives,
     )
 
 

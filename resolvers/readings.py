@@ -1,6 +1,6 @@
 """The factory of root fields that read one route which is no page of a collection: a status, a graph, a number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -44,6 +44,8 @@ class Reading:
     """Checks the arguments beyond their types; raises BadUserInput."""
     silent: Any = None
     """What is answered where REST answers nothing."""
+    directives: Sequence[object] = ()
+    """The directives of the field in the schema."""
 
     def check(self, route: str, arguments: Row) -> Asked:
         """Return the path and the body of what is asked; raises BadUserInput."""
@@ -83,6 +85,7 @@ def read_field(reading: Reading, collection_path: str = "") -> Any:
         reading.returns,
         arguments,
         f"{reading.description} ({reading.method} {route})",
+        directives=reading.directives,
     )
 
 

@@ -6,28 +6,13 @@ Specification: https://www.apollographql.com/docs/graphos/schema-design/federate
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from operator import itemgetter
 from typing import Annotated, Any, Union
 
 import strawberry
-from graphql import (
-    REMOVE,
-    SKIP,
-    DirectiveDefinitionNode,
-    FieldDefinitionNode,
-    ObjectTypeDefinitionNode,
-    ScalarTypeDefinitionNode,
-    UnionTypeDefinitionNode,
-    Visitor,
-    VisitorAction,
-    parse,
-    print_ast,
-    visit,
-)
+from graphql import parse
 from strawberry.federation.schema import FederationAny
 from strawberry.federation.schema_directives import Key
-from strawberry.schema import BaseSchema
 from strawberry.types.base import StrawberryObjectDefinition
 
 from resolvers.collection import Collection
@@ -39,6 +24,7 @@ from resolvers.fields import root
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, find
 from resolvers.roots import Root
+from schema.printing import subgraph_sdl
 
 Keys = Sequence[tuple[KeyField, ...]]
 
@@ -98,9 +84,7 @@ def _fields(collection: Collection, key: str) -> Iterator[KeyField]:
         if field.selection_set is None:
             yield KeyField(name)
         else:
-            yield from (
-                KeyField(inner.name.value, name, relations[name]) for inner in field.selection_set.selections
-            )
+            yield from (KeyField(inner.name.value, name, relations[name]) for inner in field.selection_set.selections)
 
 
 def entities(collections: Iterable[Collection]) -> Any:
@@ -136,33 +120,6 @@ async def _found(context: Context, known: Mapping[str, Entity], representation: 
             f"`representations`: an item must be an object whose `__typename` is one of {', '.join(sorted(known))}."
         )
     return await known[name].find(context, representation)
-
-
-class _Own(Visitor):
-    """Leaves out what every subgraph has for itself: finding rows by id alone, and what federation adds."""
-
-    def enter_directive_definition(self, node: DirectiveDefinitionNode, *_: Any) -> VisitorAction:
-        return REMOVE if node.name.value in {"defer", "stream"} else None  # a router defers by itself
-
-    def enter_object_type_definition(self, node: ObjectTypeDefinitionNode, *_: Any) -> VisitorAction:
-        if node.name.value == "_Service":
-            return REMOVE
-        return None if node.name.value == "Query" else SKIP
-
-    def enter_field_definition(self, node: FieldDefinitionNode, *_: Any) -> VisitorAction:
-        return REMOVE if node.name.value in {"node", "nodes", "_entities", "_service"} else None
-
-    def enter_union_type_definition(self, node: UnionTypeDefinitionNode, *_: Any) -> VisitorAction:
-        return REMOVE if node.name.value == "_Entity" else None
-
-    def enter_scalar_type_definition(self, node: ScalarTypeDefinitionNode, *_: Any) -> VisitorAction:
-        return REMOVE if node.name.value == "_Any" else None
-
-
-@cache
-def subgraph_sdl(schema: BaseSchema) -> str:
-    """Print what a schema adds to a federated graph."""
-    return print_ast(visit(parse(schema.as_str(), no_location=True), _Own()))
 
 
 @strawberry.type(name="_Service", description="The schema as a subgraph.")

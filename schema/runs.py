@@ -7,18 +7,18 @@ from pydantic import Field
 
 from schema.scalars import Id, OptionalObject
 from schema.states import State, StateType
-from schema.types import Computed, Dated, absent
+from schema.types import Computed, Copied, Dated, absent
 
 
 class Run(Dated):
     """A run: its name and tags, its state, its times."""
 
-    name: str = Field(default_factory=str, description="The run's name.")
+    name: Annotated[str, Copied] = Field(default_factory=str, description="The run's name.")
     tags: list[str] = Field(default_factory=list, description="The run's tags.")
     labels: OptionalObject = absent("The run's labels.")
     state_id: Id | None = absent("Id of the current state.")
-    state_type: StateType | None = absent("The kind of the current state.")
-    state_name: str | None = absent("The name of the current state.")
+    state_type: Annotated[StateType | None, Copied] = absent("The kind of the current state.")
+    state_name: Annotated[str | None, Copied] = absent("The name of the current state.")
     state: State | None = absent("The current state.")
     run_count: int = Field(default_factory=int, description="How often it has been started.")
     expected_start_time: datetime | None = absent("When it is expected to start.")

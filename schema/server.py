@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from pydantic import BaseModel, ConfigDict, Field
 from strawberry import UNSET
+from strawberry.federation.schema_directives import Inaccessible
 from strawberry.scalars import JSON
 
 from resolvers.actions import Action, Done, given_input
@@ -17,7 +18,7 @@ from resolvers.rows import objects
 from schema.scalars import Id, Value
 from schema.states import StateType
 from schema.task_workers import READS as TASK_WORKERS
-from schema.types import Detached, Input, Part, absent
+from schema.types import INTERNAL, Detached, Input, Part, absent
 from schema.ui import READS as UI
 from schema.work_queues import WorkQueue
 
@@ -44,7 +45,9 @@ class SchemaValidation(Part):
     )
 
 
-@strawberry.pydantic.type(description="A token against forged requests, where the server asks for one.")
+@strawberry.pydantic.type(
+    description="A token against forged requests, where the server asks for one.", directives=[Inaccessible()]
+)
 class CsrfToken(Detached):
     token: str | None = Field(description="The token, sent as the header `Prefect-Csrf-Token`.")
     client: str | None = Field(description="Whose it is, sent as the header `Prefect-Csrf-Client`.")
@@ -112,6 +115,7 @@ READS = {
         "A token against forged requests; refused where the server asks for none. The gateway gets its own.",
         CsrfToken,
         body={"client": (told(str, "Whose token it is."), ..., "client")},
+        directives=[Inaccessible()],
     ),
     "collection_view": Reading(
         "GET",
@@ -150,6 +154,7 @@ READS = {
             "schema": (told(JSON, "The JSON schema."), ..., "schema"),
             "values": (told(JSON, "The values."), ..., "values"),
         },
+        directives=[INTERNAL],
     ),
 }
 """The root fields."""

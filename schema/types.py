@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import strawberry
 from graphql import GraphQLResolveInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from strawberry.federation.schema_directives import Key
+from strawberry.federation.schema_directives import Key, Shareable, Tag
 from strawberry.federation.types import FieldSet
 
 from schema.scalars import Id
@@ -20,6 +20,13 @@ NAME_PATTERN = "^[^/%&><]+$"
 
 ADDED: dict[str, Any] = {"x-added": True}
 """Marks, in a JSON schema, a key that the gateway adds to what REST answers."""
+
+
+# Marks what Prefect keeps for its own UI and may change: an architect can leave it out of a contract.
+INTERNAL = Tag(name="internal")
+
+# Marks a field that other subgraphs may have copies of and give themselves (`@provides`).
+Copied: Any = strawberry.field(directives=[Shareable()])
 
 
 class Computed:

@@ -1,5 +1,6 @@
 """What Prefect's own UI asks for its charts; the REST API keeps it for itself (`/ui`), so it may change."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import strawberry
@@ -13,7 +14,7 @@ from resolvers.readings import Reading
 from schema.flow_runs import FlowRunSort
 from schema.scalars import Id
 from schema.states import StateType
-from schema.types import Part, absent
+from schema.types import INTERNAL, Part, absent
 
 
 @strawberry.pydantic.type(description="The flow run that is scheduled next of a flow.")
@@ -46,7 +47,7 @@ def _filter(path: str, *, required: bool = False) -> tuple[object, object, str]:
     return told(kind if required else kind | None, "Which rows."), ... if required else UNSET, "*"
 
 
-READS = {
+_READS = {
     "ui_next_flow_runs": Reading(
         "POST",
         "/ui/flows/next-runs",
@@ -85,3 +86,4 @@ READS = {
         body={"filter": _filter("schema.filters.TaskRunFilters")},
     ),
 }
+READS = {name: replace(reading, directives=[INTERNAL]) for name, reading in _READS.items()}

@@ -12,6 +12,9 @@ import httpx
 import pytest
 import stamina
 
+from schema.build import build
+from schema.printing import public_sdl, subgraph_sdl
+
 PROGRAM = Path(sys.executable).with_name("prefect-graphql")
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +74,12 @@ def test_an_upstream_that_is_down_is_served_but_not_ready() -> None:
 
 def test_schema_prints_what_is_committed() -> None:
     assert run("schema").stdout.strip() == (ROOT / "schema" / "schema.graphql").read_text("utf-8").strip()
+
+
+def test_schema_prints_what_composers_and_clients_read() -> None:
+    assert run("schema", "--federation").stdout.strip() == subgraph_sdl(build()).strip()
+    assert run("schema", "--public").stdout.strip() == public_sdl(build()).strip()
+    assert "not both" in refused("schema", "--federation", "--public")
 
 
 def test_query_prints_the_answer_and_fails_with_its_errors(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`_entities` and `_service`, over an upstream that records its calls."""
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,9 @@ from graphql import (
     GraphQLUnionType,
     ObjectTypeDefinitionNode,
     ScalarTypeDefinitionNode,
+    build_schema,
     parse,
+    validate_schema,
 )
 
 from gateway.execution import Execution, GraphQLRequest
@@ -20,6 +23,7 @@ from resolvers.context import Context
 from resolvers.errors import Forbidden, NotFound
 from resolvers.rows import JsonRows
 from schema.build import build
+from schema.printing import public_sdl
 from tests.gateway import toy
 
 SCHEMA = build()
@@ -53,12 +57,16 @@ class Recorder:
             raise Forbidden("Not this one.", status=403)
         if last == "filter":
             assert body
-            asked = body[collection]["id"]["any_"]
+            (key,) = body[collection]
+            asked = body[collection][key]["any_"]
             assert len(asked) <= 200
-            return [{"id": id_, "name": f"{collection} {id_}"} for id_ in sorted(known & set(asked))]
+            return [self.row(collection, id_) for id_ in sorted(known) if self.row(collection, id_)[key] in asked]
         if last not in known:
             raise NotFound("There is none.", status=404)
         return {"id": last, "name": f"{collection} {last}", "type": "COMPLETED"}
+
+    def row(self, collection: str, id_: str) -> Row:
+        return {"id": id_, "name": f"{collection} {id_}", "slug": f"slug {id_}", "flow_id": ids(1)[0]}
 
     async def write(self, *_: Any) -> Any:
         raise AssertionError("Entities are only read.")
@@ -144,6 +152,37 @@ async def test_a_bad_reference_fails_alone(bad: Any) -> None:
     assert [row and row["id"] for row in answer.data["_entities"]] == [None, known]
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"__typename": "Flow"}, "a Flow must have the fields of a key, as strings: `id` or `name`."),
+        ({"__typename": "Flow", "name": 7}, "a Flow must have the fields of a key, as strings: `id` or `name`."),
+        ({"__typename": "Flow", "id": 7, "name": "x"}, "the `id` of a Flow must be a string, got 7."),
+        (
+            {"__typename": "Deployment", "name": "x", "flow": "y"},
+            "a Deployment must have the fields of a key, as strings: `id` or `name flow { name }`.",
+        ),
+        ({"__typename": "Nothing"}, "an item must be an object whose `__typename` is one of Artifact, "),
+    ],
+)
+async def test_a_bad_reference_is_told_what_it_lacks(bad: Any, message: str) -> None:
+    (error,) = (await entities(Recorder(), [bad])).errors
+    assert f"`representations`: {message}" in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "collection", "key"), [("Flow", "flows", "name"), ("BlockType", "block_types", "slug")]
+)
+async def test_rows_are_found_by_name_in_one_call(name: str, collection: str, key: str) -> None:
+    rest = Recorder({collection: set(ids(3))})
+    values = [rest.row(collection, id_)[key] for id_ in reversed(ids(3))]
+    query = NAMES.replace("... on State", "... on BlockType { id } ... on State")
+    answer = await entities(rest, [{"__typename": name, key: value} for value in [*values, "none"]], query)
+    assert answer.errors is None
+    assert [row and row["id"] for row in answer.data["_entities"]] == [*reversed(ids(3)), None]
+    assert rest.calls == [f"POST /{collection}/filter"]
+
+
 async def test_what_else_a_representation_has_is_ignored() -> None:
     (known,) = ids(1)
     reference = {"__typename": "FlowRun", "id": known, "info": 1, "self": 2, "name": "another"}
@@ -220,12 +259,22 @@ def directives(node: Any) -> dict[str, Row]:
 
 def test_every_resource_has_a_key_that_is_resolvable_where_rest_reads_by_id() -> None:
     keys = {
-        name: directives(node)["key"]
+        name: [{argument.name.value: argument.value.value for argument in each.arguments} for each in node.directives]
         for name, node in declared(sdl()).items()
         if isinstance(node, ObjectTypeDefinitionNode) and "key" in directives(node)
     }
-    assert {key["fields"] for key in keys.values()} == {"id"}
-    resolvable = {name for name, key in keys.items() if key["resolvable"]}
+    assert {name: each[0]["fields"] for name, each in keys.items()} == dict.fromkeys(keys, "id")
+    assert {name: [key["fields"] for key in each[1:]] for name, each in keys.items() if each[1:]} == {
+        "BlockType": ["slug"],
+        "ConcurrencyLimit": ["tag"],
+        "Deployment": ["name flow { name }"],
+        "Flow": ["name"],
+        "GlobalConcurrencyLimit": ["name"],
+        "Variable": ["name"],
+        "WorkPool": ["name"],
+    }
+    resolvable = {name for name, each in keys.items() if each[0]["resolvable"]}
+    assert all(key["resolvable"] for name in resolvable for key in keys[name])
     assert keys.keys() - resolvable == {
         "ArtifactCollection",
         "DeploymentSchedule",
@@ -276,11 +325,12 @@ def test_the_subgraph_leaves_out_what_every_subgraph_has() -> None:
 def test_directives_are_imported_and_scalars_specified() -> None:
     text = sdl()
     assert text.startswith(
-        'schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: ["@key", "@shareable"])'
+        'schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: '
+        '["@inaccessible", "@key", "@shareable", "@tag"])'
     )
     types = declared(text)
     used = {name for node in types.values() for name in directives(node)}
-    assert used == {"key", "shareable", "specifiedBy"}
+    assert used == {"inaccessible", "key", "shareable", "specifiedBy"}
     assert directives(types["PageInfo"]) == {"shareable": {}}
     scalars = [node for node in types.values() if isinstance(node, ScalarTypeDefinitionNode)]
     assert {node.name.value for node in scalars} == {"DateTime", "JSON"}
@@ -288,3 +338,26 @@ def test_directives_are_imported_and_scalars_specified() -> None:
         scalar = SCHEMA._schema.type_map[node.name.value]
         assert isinstance(scalar, GraphQLScalarType)
         assert directives(node)["specifiedBy"]["url"] == scalar.specified_by_url
+
+
+def test_clients_see_no_federation_and_nothing_inaccessible() -> None:
+    whole, public = build_schema(SCHEMA.as_str(), assume_valid=True), build_schema(public_sdl(SCHEMA))
+    assert validate_schema(public) == []
+    assert whole.type_map.keys() - public.type_map.keys() == {"_Any", "_Entity", "_Service", "CsrfToken"}
+    assert whole.query_type
+    assert public.query_type
+    assert whole.query_type.fields.keys() - public.query_type.fields.keys() == {"_entities", "_service", "csrfToken"}
+    assert {"node", "nodes", "uiFlowRunPoints"} <= public.query_type.fields.keys()
+    found = re.findall(r" @(\w+)", re.sub(r'"""[\s\S]*?"""', "", public_sdl(SCHEMA)))
+    assert set(found) == {"specifiedBy"}
+
+
+def test_what_may_change_is_tagged() -> None:
+    fields = {field.name.value: directives(field) for field in declared(sdl())["Query"].fields}
+    assert {name for name, applied in fields.items() if "tag" in applied} == {
+        "uiFlowRunPoints",
+        "uiNextFlowRuns",
+        "uiTaskRunBars",
+        "uiTaskRunCounts",
+        "validateValues",
+    }
