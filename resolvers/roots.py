@@ -1,7 +1,7 @@
 """What a root field reads that is no connection, as data that every executor understands."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,5 +21,5 @@ class Root:
 
     It is told the types that fragments in the field's selection are conditioned on.
     """
-    needed: Mapping[type[BaseModel], Sequence[str]] = field(default_factory=dict)
-    """The keys of rows that the read itself looks at, besides their id, by the rows' types."""
+    needed: Sequence[tuple[type[BaseModel], str]] = ()
+    """The keys of rows that the read itself looks at, besides their id, each with the rows' type."""

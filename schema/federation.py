@@ -104,7 +104,7 @@ def entities(collections: Iterable[Collection]) -> Any:
         Root(
             itemgetter("representations"),
             read,
-            {each.collection.row: needed(each.keys) for each in known.values() if each.keys},
+            [(each.collection.row, key) for each in known.values() for key in needed(each.keys)],
         ),
         list[union | None],
         {"representations": (Representations, ...)},

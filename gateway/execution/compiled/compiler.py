@@ -108,12 +108,10 @@ class Compiler:
         self._source.step(0, f"{key}: {node.name.value}")
         if is_leaf_type(get_named_type(declared.type)):
             return ReadScalar(key, root.read, asked, declared.type)
-        nodes = [each.node for each in details]
         definitions = {name: each.definition for name, each in self._operation.fragments.items()}
-        types = types_under(nodes, definitions)
-        for model, keys in root.needed.items():
-            for needed in keys:
-                self._rows(model).need(needed)
+        types = types_under([each.node for each in details], definitions)
+        for model, needed in root.needed:
+            self._rows(model).need(needed)
         return ReadRows(key, root.read, asked, types, self._any(get_named_type(declared.type), types, details))
 
     def _any(

@@ -1,0 +1,120 @@
+// Serves a federated graph of the gateway at the URL named first and of the subgraph in ../../schema/subgraph:
+// prints {subgraph, apollo, supergraph, traces}: the URLs of the subgraph and of @apollo/gateway, the SDL of the graph.
+const { readFileSync } = require("node:fs");
+const { createServer } = require("node:http");
+const { join } = require("node:path");
+const { graphql, parse } = require("graphql");
+const { ApolloGateway, RemoteGraphQLDataSource } = require("@apollo/gateway");
+const { composeServices } = require("@apollo/composition");
+const { buildSubgraphSchema } = require("@apollo/subgraph");
+const { Trace } = require("@apollo/usage-reporting-protobuf");
+
+const [prefect] = process.argv.slice(2);
+const incidentsSdl = readFileSync(join(__dirname, "../../schema/subgraph/incidents.graphql"), "utf8");
+const requests = [];
+
+function reference(typename, key) {
+  return key && { __typename: typename, ...key };
+}
+
+// The incidents are those that the request lists in its header: [{id, flowRun: {id}, flow: {name}, ...}].
+function resolvers(incidents) {
+  const byId = (id) => incidents.find((incident) => incident.id === id);
+  return {
+    Query: {
+      incidents: () => ({ nodes: incidents, edges: incidents.map((node) => ({ node, cursor: node.id })) }),
+      incident: (_, { id }) => byId(id),
+      node: (_, { id }) => byId(id),
+      nodes: (_, { ids }) => ids.map(byId),
+    },
+    Node: { __resolveType: () => "Incident" },
+    Incident: {
+      opened: () => "2026-01-01T00:00:00Z",
+      flowRun: ({ flowRun }) => reference("FlowRun", flowRun),
+      copy: ({ flowRun }) => reference("FlowRun", flowRun && { ...flowRun, name: "a copy" }),
+      flow: ({ flow }) => reference("Flow", flow),
+      deployment: ({ deployment }) => reference("Deployment", deployment),
+      workPool: ({ workPool }) => reference("WorkPool", workPool),
+    },
+    FlowRun: {
+      __resolveReference: (row) => row,
+      incidents: ({ id }) => incidents.filter(({ flowRun }) => flowRun?.id === id),
+      headline: ({ name, stateName }) => `${name}: ${stateName}`,
+    },
+    Flow: { __resolveReference: (row) => row, owner: ({ name }) => `owner of ${name}` },
+  };
+}
+
+function serve(answer) {
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = JSON.parse(Buffer.concat(chunks).toString() || "{}");
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(await answer(body, request.headers)));
+  });
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}/graphql`)),
+  );
+}
+
+class Forwarding extends RemoteGraphQLDataSource {
+  willSendRequest({ request, context, kind }) {
+    for (const [name, value] of Object.entries(context.headers ?? {})) {
+      if (["authorization", "x-incidents", "apollo-federation-include-trace"].includes(name)) {
+        request.http.headers.set(name, value);
+      }
+    }
+  }
+
+  didReceiveResponse({ response, context }) {
+    const ftv1 = response.extensions?.ftv1;
+    if (ftv1) context.traces?.push(Trace.toObject(Trace.decode(Buffer.from(ftv1, "base64")), { longs: Number }));
+    return response;
+  }
+}
+
+async function main() {
+  const subgraph = await serve(({ query, variables, operationName }, headers) => {
+    const incidents = JSON.parse(headers["x-incidents"] ?? "[]");
+    const schema = buildSubgraphSchema([{ typeDefs: parse(incidentsSdl), resolvers: resolvers(incidents) }]);
+    return graphql({ schema, source: query, variableValues: variables, operationName });
+  });
+  const asked = await fetch(prefect, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ query: "{ _service { sdl } }" }),
+  });
+  const { data } = await asked.json();
+  const { supergraphSdl, errors } = composeServices([
+    { name: "prefect", url: prefect, typeDefs: parse(data._service.sdl) },
+    { name: "incidents", url: subgraph, typeDefs: parse(incidentsSdl) },
+  ]);
+  if (errors?.length) throw new Error(errors.join("\n"));
+  const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url }) => new Forwarding({ url }) });
+  const { executor, schema } = await gateway.load();
+  const apollo = await serve(async ({ query, variables }, headers) => {
+    const context = { headers, traces: [] };
+    const document = parse(query);
+    const answer = await executor({
+      request: { query, variables, http: { headers: new Map(Object.entries(headers)) } },
+      document,
+      operation: document.definitions[0],
+      operationName: null,
+      queryHash: query,
+      context,
+      schema,
+      source: query,
+      metrics: {},
+      cache: undefined,
+      overallCachePolicy: { restrict() {} },
+    });
+    return { ...answer, traces: context.traces };
+  });
+  console.log(JSON.stringify({ subgraph, apollo, supergraph: supergraphSdl }));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
