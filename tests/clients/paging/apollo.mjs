@@ -1,0 +1,42 @@
+// Apollo Client with relayStylePagination pages through all flow runs; prints their names as JSON.
+import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { relayStylePagination } from "@apollo/client/utilities";
+
+const client = new ApolloClient({
+  link: new HttpLink({ uri: process.argv[2] }),
+  cache: new InMemoryCache({
+    typePolicies: { Query: { fields: { flowRuns: relayStylePagination(["filter", "sort"]) } } },
+  }),
+});
+
+const RUNS = gql`
+  query Runs($after: String) {
+    flowRuns(filter: { flowRuns: { tags: { all: ["paged"] } } }, sort: ID_DESC, first: 100, after: $after) {
+      edges {
+        node {
+          id
+          name
+          flow {
+            name
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      totalCount
+    }
+  }
+`;
+
+const watched = client.watchQuery({ query: RUNS });
+const subscription = watched.subscribe(() => {});
+let found = (await watched.refetch()).data.flowRuns;
+for (let pages = 1; found.pageInfo.hasNextPage; pages++) {
+  if (pages > 50) throw new Error("the pages do not end");
+  await watched.fetchMore({ variables: { after: found.pageInfo.endCursor } });
+  found = client.readQuery({ query: RUNS }).flowRuns;
+}
+subscription.unsubscribe();
+console.log(JSON.stringify({ names: found.edges.map(({ node }) => node.name), total: found.totalCount }));

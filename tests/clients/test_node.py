@@ -1,0 +1,64 @@
+"""The tools of frontends, the real ones: Relay's compiler, typed documents, and clients that page."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+
+from tests.clients.conftest import Project
+from tests.gateway.stack import Gateway, open_gateway
+
+GRAPHQL = "graphql@16.15.0"
+RUNS = 1_000
+
+Make = Callable[..., Project]
+
+
+def test_relay_compiles_connections_refetches_and_fragments(project: Make) -> None:
+    relay = project("relay", "relay-compiler@21.0.1")
+    (relay.path / "artifacts").mkdir()
+    relay.run("relay-compiler")
+    made = {path.name.partition(".")[0] for path in (relay.path / "artifacts").iterdir()}
+    assert made >= {"RunsBoardQuery", "RunsBoardPaginationQuery", "RunsBoardRunQuery", "RunsBoardSubscription"}
+    refetched = (relay.path / "artifacts" / "RunsBoardRunQuery.graphql.ts").read_text()
+    assert "node(id: $id)" in refetched
+
+
+def test_typed_documents_are_made_and_type_check(project: Make) -> None:
+    typed = project(
+        "typescript", "@graphql-codegen/cli@7.4.3", "@graphql-codegen/client-preset@6.2.0", GRAPHQL, "typescript@5.9.3"
+    )
+    typed.run("graphql-codegen", "--config", "codegen.json")
+    typed.run("tsc")
+    manifest = json.loads((typed.path / "src" / "gql" / "persisted-documents.json").read_text())
+    assert {document.split("(")[0] for document in manifest.values()} == {"query Board", "mutation Cancel"}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway over the embedded server, with a thousand flow runs of one flow, and one of another kind."""
+    async with open_gateway(upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as opened:
+        flow = (await opened.http.post("/api/flows/", json={"name": "nightly"})).json()["id"]
+        for number in range(RUNS):
+            run = {"flow_id": flow, "name": f"run-{number:04}", "tags": ["paged"]}
+            assert (await opened.http.post("/api/flow_runs/", json=run)).status_code == 201
+        assert (await opened.http.post("/api/flow_runs/", json={"flow_id": flow, "name": "other"})).status_code == 201
+        yield opened
+
+
+async def test_apollo_client_and_urql_page_through_a_thousand_runs(project: Make, gateway: Gateway) -> None:
+    paging = project(
+        "paging",
+        "@apollo/client@4.3.8",
+        "@urql/core@6.0.3",
+        "@urql/exchange-graphcache@9.0.2",
+        GRAPHQL,
+        "rxjs@7.8.2",
+    )
+    for client in ("apollo", "urql"):
+        printed = await anyio.to_thread.run_sync(paging.run, "node", f"{client}.mjs", f"{gateway.url}/graphql")
+        found = json.loads(printed)
+        assert sorted(found["names"]) == [f"run-{number:04}" for number in range(RUNS)]
+        assert found["total"] == RUNS
