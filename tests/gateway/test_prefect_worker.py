@@ -1,9 +1,13 @@
-"""A real Prefect worker runs a deployment's run from a work pool of the embedded server; Prefect's CLI sees what is left."""
+"""A real Prefect worker runs a deployment's run from a work pool, of the embedded server and of a real one behind the gateway.
+
+Prefect's CLI sees what is left.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import httpx
 import pytest
 
 from tests.gateway.test_cli import serving
+from tests.services import run_prefect
 
 pytestmark = pytest.mark.long
 
@@ -61,9 +66,21 @@ def deploy(client: httpx.Client, folder: Path) -> str:
     return str(made.json()["id"])
 
 
-def test_a_worker_runs_what_is_scheduled(tmp_path: Path) -> None:
-    with serving("serve", "--embedded", "--database", f"sqlite:///{tmp_path / 'a.db'}") as client:
-        client.timeout = httpx.Timeout(30)
+@pytest.fixture(params=["embedded", "prefect"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
+    """The options that say what the gateway stands before."""
+    if request.param == "embedded":
+        yield ["--embedded", "--database", f"sqlite:///{tmp_path / 'a.db'}"]
+        return
+    home = tmp_path / "prefect"
+    home.mkdir()
+    with run_prefect(home, services_event_persister_enabled="true", services_task_run_recorder_enabled="true") as url:
+        yield ["--upstream", url]
+
+
+def test_a_worker_runs_what_is_scheduled(source: list[str], tmp_path: Path) -> None:
+    with serving("serve", *source) as client:
+        client.timeout = httpx.Timeout(60)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment |= {
             "PREFECT_API_URL": f"{client.base_url}".rstrip("/") + "/api",
