@@ -124,6 +124,29 @@ async def test_a_mutation_that_has_begun_goes_on(waiting: toy.Upstream) -> None:
     assert await waiting.ended.get() == "answered"
 
 
+async def test_the_next_part_waits_until_the_client_took_the_one_before() -> None:
+    upstream, taken, offered = toy.upstream(), asyncio.Event(), asyncio.Event()
+    connection = Connection(toy.Upstream(), {"query": "{ flow { id ... @defer { flows { nodes { name } } } } }"})
+    connection.scope["headers"] = [(b"content-type", b"application/json"), (b"accept", b"multipart/mixed")]
+
+    async def send(message: Any) -> None:
+        connection.sent.append(message)
+        if message["type"] == "http.response.body":
+            offered.set()
+            await taken.wait()
+
+    endpoint = GraphQLEndpoint(toy.execution(upstream), Settings())
+    answering = asyncio.create_task(endpoint(connection.scope, connection.receive, send))
+    await offered.wait()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert [call["path"] for call in upstream.calls] == ["/flows/one"]
+    taken.set()
+    await answering
+    assert [call["path"] for call in upstream.calls] == ["/flows/one", "/flows/filter"]
+    assert [message.get("more_body") for message in connection.sent] == [None, True, False]
+
+
 async def test_a_body_that_does_not_come(waiting: toy.Upstream) -> None:
     connection = Connection(waiting, QUERY)
     connection.messages = []
