@@ -70,3 +70,19 @@ async def test_each_answer_comes_with_its_call_plan(gateway, visit):
     await calls.get_by_role("button").nth(1).click()
     await expect(plan.locator("pre")).to_contain_text('"flow_runs"')
     assert visited.complaints == []
+
+
+async def test_parts_of_an_answer_are_shown_as_one(gateway, visit):
+    visited = await visit(f"{gateway.url}/graphql")
+    page = visited.page
+    await expect(page.locator(EDITOR)).to_contain_text("FlowsWithFailedRuns")
+    await page.locator(EDITOR).click()
+    await page.keyboard.press("Control+a")
+    # The editor closes the first brace itself.
+    query = "{ flows { nodes { ... @defer { name flowRuns { nodes @stream { name } } } } }"
+    sent = page.expect_response(lambda response: "multipart/mixed" in response.headers.get("content-type", ""))
+    async with sent:
+        await page.keyboard.insert_text(query)
+        await answered(page, '"unlucky"')
+    await expect(page.locator(ANSWER)).to_contain_text('"nightly"')
+    assert visited.complaints == []
