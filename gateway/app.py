@@ -15,7 +15,7 @@ from strawberry.extensions import SchemaExtension
 
 from gateway import embedded, upstream
 from gateway.execution import Execution
-from gateway.http.endpoint import GraphQLEndpoint
+from gateway.http.endpoint import GraphQLEndpoint, cross_origin
 from gateway.http.noted import Noted
 from gateway.http.origin import SameOrigin, foreign
 from gateway.http.page import Page, page_assets
@@ -90,10 +90,10 @@ class Gateway:
         else:
             self._upstream = Upstream(upstream.remote(settings.upstream, settings.deadline), settings, writes)
             self._api = Proxy(settings.upstream, self._upstream, settings.deadline)
-        execution = Execution(build(extensions), self._upstream, settings, self._context)
+        execution = self._execution = Execution(build(extensions), self._upstream, settings, self._context)
         open_ = sockets.remote(settings.upstream) if settings.upstream else sockets.in_process(self._api)
         self._streams = Streams(execution, self._upstream, settings, open_)
-        endpoint = GraphQLEndpoint(execution, settings, page=Page())
+        endpoint = cross_origin(GraphQLEndpoint(execution, settings, page=Page()), settings.cors_origins)
         transport = TransportWs(execution, self._streams, settings, self._untrusted)
         self.app = _App(
             endpoint,
@@ -128,6 +128,7 @@ class Gateway:
                 await stack.enter_async_context(self._api.router.lifespan_context(self._api))
             stack.push_async_callback(self._upstream.aclose)
             stack.push_async_callback(self._streams.aclose)
+            stack.push_async_callback(self._execution.aclose)
             await self._begin()
             yield
 

@@ -16,7 +16,7 @@ from gateway.app import create_app
 from gateway.demo import SEED, fill_and_tell, fill_new
 from gateway.execution.documents import Invalid
 from gateway.execution.planning import plan_of
-from gateway.options import BOUNDS, USAGE, fail, with_settings
+from gateway.options import BOUNDS, EDGE, USAGE, fail, with_settings
 from gateway.serving import check_database, configure_logging, rest_app, serve
 from gateway.settings import Settings
 from gateway.upstream import Upstream
@@ -68,7 +68,7 @@ def common(
 
 
 @app.command("serve")
-@with_settings("upstream", "database_url", "host", "port", "workers", *BOUNDS)
+@with_settings("upstream", "database_url", "host", "port", "workers", *EDGE, *BOUNDS)
 def serve_gateway(
     settings: Settings,
     demo: Annotated[bool, typer.Option("--demo", help="Fill in demo data where there are no flows.")] = False,

@@ -17,7 +17,10 @@ SECRET = frozenset({"api_key", "api_auth_string"})
 """The settings that are no options, as everybody could read them in the list of processes."""
 
 COMMON = ("upstream", "database_url", "host", "port", "workers")
-BOUNDS = tuple(name for name in Settings.model_fields if name not in {*COMMON, *SECRET})
+EDGE = ("max_batch", "cors_origins", "persisted_queries", "trusted_documents", "trusted_only")
+"""The settings of what clients may send over HTTP."""
+
+BOUNDS = tuple(name for name in Settings.model_fields if name not in {*COMMON, *EDGE, *SECRET})
 """The settings of an operation: what it may cost, how the upstream is asked."""
 
 USAGE = 2

@@ -1,5 +1,7 @@
 """Every setting of the gateway, read from `PREFECT_GRAPHQL_*` in the environment and from the command line."""
 
+from pathlib import Path
+
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -73,4 +75,24 @@ class Settings(BaseSettings):
     max_subscriptions: int = Field(default=100, ge=1, description="Operations at once over one websocket.")
     max_waiting: int = Field(
         default=1_000, ge=1, description="Answers that may wait for a slow subscriber before its subscription is ended."
+    )
+    max_batch: int = Field(
+        default=0, ge=0, description="Operations in one batch, a JSON array of requests; 0: batches are refused."
+    )
+
+    cors_origins: str | None = Field(
+        default=None,
+        description="Origins whose pages may use `/graphql` in a browser, with commas between (`https://app.example.com`), or `*` for all.",
+    )
+    persisted_queries: str = Field(
+        default="memory",
+        pattern=r"^(off|memory|(redis|rediss|unix)://.+)$",
+        description="Where automatic persisted queries are kept: `memory`, `redis://host:6379/0` (shared by all processes) or `off`.",
+    )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="Manifest of operations that clients ask for by their ids, as graphql-codegen, Relay or Apollo writes it.",
+    )
+    trusted_only: bool = Field(
+        default=False, description="Whether operations of the manifest are the only ones that are accepted."
     )

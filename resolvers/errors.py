@@ -3,6 +3,7 @@
 GatewayError
 ├── BadUserInput            BAD_USER_INPUT          the client can mend it
 ├── QueryTooComplex         QUERY_TOO_COMPLEX       the document is beyond a limit
+├── Unlisted                PERSISTED_QUERY_...     an operation that is asked for by its id, or must be; see gateway.execution.persisted
 └── UpstreamError           UPSTREAM_ERROR          the upstream's answer makes no sense, or it failed
     ├── Rejected            BAD_USER_INPUT          400, 422: the upstream refused the input
     ├── Unauthenticated     UNAUTHENTICATED         401
@@ -41,6 +42,14 @@ class QueryTooComplex(GatewayError):
     """A document beyond a limit; the message names the measure, its value and the setting."""
 
     code = "QUERY_TOO_COMPLEX"
+
+
+class Unlisted(GatewayError):
+    """An operation that the gateway does not know by its id, or accepts only by one; the code says which."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class UpstreamError(GatewayError):

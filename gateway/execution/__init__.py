@@ -1,7 +1,9 @@
 """From the text of an operation to its answer: documents, limits, execution, errors."""
 
+from gateway.execution.batch import run_batch
 from gateway.execution.parts import Parts
-from gateway.execution.request import Answer, GraphQLRequest
-from gateway.execution.run import Execution, Session, Upstream
+from gateway.execution.request import Answer, Answers, GraphQLRequest
+from gateway.execution.run import Execution
+from gateway.execution.seams import Session, Upstream
 
-__all__ = ["Answer", "Execution", "GraphQLRequest", "Parts", "Session", "Upstream"]
+__all__ = ["Answer", "Answers", "Execution", "GraphQLRequest", "Parts", "Session", "Upstream", "run_batch"]

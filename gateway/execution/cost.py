@@ -60,7 +60,7 @@ class Cost:
         self._settings = settings
         self._introspection = _introspection_sizes(schema)
         self._known: LRUCache[int, tuple[OperationDefinitionNode, set[str]]] = LRUCache(MOST_KNOWN)
-        self._checked: LRUCache[tuple[Any, ...], OperationDefinitionNode] = LRUCache(MOST_KNOWN)
+        self._counted: LRUCache[tuple[Any, ...], tuple[OperationDefinitionNode, int]] = LRUCache(MOST_KNOWN)
 
     def check(
         self,
@@ -68,15 +68,26 @@ class Cost:
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: dict[str, Any],
     ) -> None:
-        """Refuse more rows than `settings.max_rows` (QueryTooComplex) or a `first` over `settings.max_first` (BadUserInput).
+        """Refuse more rows than `settings.max_rows` (QueryTooComplex) or a `first` over `settings.max_first` (BadUserInput)."""
+        rows = self.rows(operation, fragments, variables)
+        if rows > self._settings.max_rows:
+            raise beyond("rows", rows, self._settings.max_rows)
+
+    def rows(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: dict[str, Any],
+    ) -> int:
+        """Count the rows; raises BadUserInput for a `first` over `settings.max_first`.
 
         The operation is valid and within `check_limits`; `variables` are coerced.
         """
         deciding = self._deciding(operation, fragments)
         sizes = (id(operation), *((name, _size(name, value, deciding)) for name, value in variables.items()))
-        if sizes not in self._checked:
-            self._check(operation, fragments, variables)
-            self._checked[sizes] = operation
+        if sizes not in self._counted:
+            self._counted[sizes] = operation, self._rows(operation, fragments, variables)
+        return self._counted[sizes][1]
 
     def _deciding(
         self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
@@ -88,19 +99,17 @@ class Cost:
             known = self._known[id(operation)] = (operation, names)
         return known[1]
 
-    def _check(
+    def _rows(
         self,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: dict[str, Any],
-    ) -> None:
+    ) -> int:
         root = self._schema.get_root_type(operation.operation)
         if root is None:
-            return
+            return 0
         walk = _Walk(self._schema, self._settings, self._introspection, fragments, variables)
-        rows = walk.rows_of([operation.selection_set], root)
-        if rows > self._settings.max_rows:
-            raise beyond("rows", rows, self._settings.max_rows)
+        return walk.rows_of([operation.selection_set], root)
 
 
 def _size(name: str, value: Any, deciding: set[str]) -> Any:

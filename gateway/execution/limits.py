@@ -1,6 +1,6 @@
 """What a document asks for, measured on its syntax tree alone, before validation spends any time on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -16,6 +16,9 @@ from graphql import (
 
 from gateway.settings import Settings
 from resolvers.errors import BadUserInput, QueryTooComplex
+
+SUMMED = ("aliases", "directives", "root_fields", "fields")
+"""The measures that add up over the operations of a batch."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 
@@ -75,12 +78,26 @@ def check_limits(document: DocumentNode, settings: Settings) -> None:
                 raise beyond(field.name, value, limit)
 
 
-def beyond(measure: str, value: object, limit: int) -> QueryTooComplex:
+def check_sum(documents: Sequence[DocumentNode], rows: int, settings: Settings) -> None:
+    """Refuse a batch of documents, each within its limits, that ask for more together than one may; raises QueryTooComplex.
+
+    `rows` is how many they could return; of a document with several operations the largest counts.
+    """
+    largest = [_measure(document) for document in documents]
+    sums = {name: sum(max(getattr(each, name) for each in measures) for measures in largest) for name in SUMMED}
+    sums |= {"rows": rows, "tokens": sum(document.token_count for document in documents)}
+    for name, value in sums.items():
+        limit = getattr(settings, f"max_{name}")
+        if value > limit:
+            raise beyond(name, value, limit, whose="batch")
+
+
+def beyond(measure: str, value: object, limit: int, *, whose: str = "query") -> QueryTooComplex:
     """Return the refusal of a document whose `measure` is over its setting `max_<measure>`."""
     setting = f"PREFECT_GRAPHQL_MAX_{measure.upper()}"
     noun = measure.replace("_", " ")
     verb = "are" if noun.endswith("s") else "is"
-    return QueryTooComplex(f"The query's {noun} {verb} {value}, more than {limit} ({setting}).")
+    return QueryTooComplex(f"The {whose}'s {noun} {verb} {value}, more than {limit} ({setting}).")
 
 
 def _measure(document: DocumentNode) -> list[Measures]:

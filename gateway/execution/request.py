@@ -10,10 +10,11 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """One operation as a client asks for it.
+    """One operation as a client asks for it: by its text, by its id, or by both.
 
     `deadline` is in event-loop time; `authorization` is the caller's whole header; `trace` asks for the upstream calls;
-    `read_only` refuses mutations (a GET must not change anything).
+    `read_only` refuses mutations (a GET must not change anything). `id` is that of a persisted document; `automatic`
+    says that it is the SHA-256 hash of an automatic persisted query. `together` has the reads of the queries of a batch.
     """
 
     query: str
@@ -23,6 +24,9 @@ class GraphQLRequest:
     authorization: str | None = None
     trace: bool = False
     read_only: bool = False
+    id: str | None = None
+    automatic: bool = False
+    together: dict[Any, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,19 @@ class Answer:
     def content(self) -> bytes:
         """Return the answer as JSON in UTF-8, written once for all who share it."""
         return self._content
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers to a batch, a JSON array; the HTTP status says nothing of each."""
+
+    each: list[Answer]
+    status: int = 200
+    well_formed: bool = True
+
+    def content(self) -> bytes:
+        """Return the answers as JSON in UTF-8."""
+        return b"[" + b",".join([answer.content() for answer in self.each]) + b"]"
 
 
 def as_json(body: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 import strawberry
@@ -19,9 +19,10 @@ from gateway.execution.documents import Document, Documents, graphql_schema
 from gateway.execution.incremental import IncrementalExecutor
 from gateway.execution.known import KnownDocuments
 from gateway.execution.parts import Parts, execute_in_parts
+from gateway.execution.persisted import open_persisted
 from gateway.execution.recorded import Recorded
-from gateway.execution.recorded import Upstream as Answers
 from gateway.execution.request import Answer, GraphQLRequest
+from gateway.execution.seams import Session, Upstream
 from gateway.execution.subscription import EXECUTOR, Subscription
 from gateway.execution.values import check_variables
 from gateway.settings import Settings
@@ -39,34 +40,12 @@ STREAMED = (
 )
 
 
-class Session(Answers, Protocol):
-    """The upstream for one operation; `calls` is what it was asked, for `extensions.upstream`."""
+class Admitted(NamedTuple):
+    """A request, and its operation: valid, and within the limits of documents."""
 
-    calls: list[dict[str, Any]]
-
-    def close(self) -> None:
-        """End the calls in flight, for which nobody waits any more."""
-
-
-class Shared(Protocol):
-    """What is in flight (`gateway.upstream.sharing.Flights`)."""
-
-    async def join(
-        self, key: Hashable, deadline: float, fetch: Callable[[Any], Coroutine[Any, Any, Answer]]
-    ) -> tuple[Answer, bool]:
-        """Return what is in flight for a key, begun by `fetch` if nothing is, and whether it was shared."""
-
-
-class Upstream(Protocol):
-    """Where sessions come from (`gateway.upstream.Upstream`)."""
-
-    def session(self, *, authorization: str | None, deadline: float, trace: bool) -> Session:
-        """Return the upstream for one operation of one caller; `deadline` is in event-loop time."""
-        ...
-
-    def flights(self) -> Shared:
-        """Return a table of what is in flight; nothing joins what began before a write."""
-        ...
+    document: Document
+    operation: OperationDefinitionNode
+    request: GraphQLRequest
 
 
 class Execution:
@@ -79,6 +58,7 @@ class Execution:
         self, schema: strawberry.Schema, upstream: Upstream, settings: Settings, make_context: Callable[[Rest], Any]
     ) -> None:
         self.documents = Documents(schema, settings)
+        self.persisted = open_persisted(settings, self.documents)
         self.plans = Plans(schema, settings.max_first) if settings.compiled else None
         self._strawberry = schema
         if schema.extensions:
@@ -99,24 +79,48 @@ class Execution:
         Cancelling it cancels a query. A mutation that has begun goes on to its end: nobody could tell how far it came.
         """
         try:
-            document, operation = self._admitted(request)
+            admitted = await self.admit(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
-        return await self._whole(document, operation, request)
+        return await self.whole(*admitted)
 
     async def run_in_parts(self, request: GraphQLRequest) -> Answer | Parts:
         """Answer a request as `run` does, in parts where its document asks for them by `@defer` or `@stream`."""
         try:
-            document, operation = self._admitted(request)
+            document, operation, request = await self.admit(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
         whole = operation.operation is OperationType.SUBSCRIPTION or not document.incremental
         if whole or self._strawberry.extensions:  # they are told of one result
-            return await self._whole(document, operation, request)
+            return await self.whole(document, operation, request)
         work = self._execute(document, operation, request, in_parts=True)
         return await (work if operation.operation is OperationType.QUERY else self._to_its_end(work))
 
-    async def _whole(self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest) -> Answer:
+    async def admit(self, request: GraphQLRequest) -> Admitted:
+        """Find the document and the operation of a request; what is wrong with it is raised (see `failed`)."""
+        if not self.persisted.concerns(request):
+            return self._admitted(request)
+        admitted = self._admitted(await self.persisted.whole(request))
+        await self.persisted.keep(admitted.request)
+        return admitted
+
+    def rows(self, admitted: Admitted) -> int:
+        """Count the rows that an operation could return; one that its execution will refuse returns none."""
+        variables = self._variables(admitted.operation, admitted.request)
+        try:
+            fragments = admitted.document.fragments
+            return (
+                0 if isinstance(variables, list) else self._cost.rows(admitted.operation, fragments, variables.coerced)
+            )
+        except GraphQLError:
+            return 0
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self.persisted.aclose()
+
+    async def whole(self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest) -> Answer:
+        """Answer a request that was admitted, as `run` does."""
         if operation.operation is OperationType.SUBSCRIPTION:
             return failed(BadUserInput(STREAMED))
 
@@ -134,17 +138,15 @@ class Execution:
     def is_subscription(self, request: GraphQLRequest) -> bool:
         """Tell whether a request is to be answered by a stream; one that is wrong is not."""
         try:
-            return self._admitted(request)[1].operation is OperationType.SUBSCRIPTION
+            return self._admitted(self.persisted.trusted(request)).operation.operation is OperationType.SUBSCRIPTION
         except Exception:  # noqa: BLE001 - whatever it is, `run` answers it
             return False
 
     def subscription(self, request: GraphQLRequest) -> Subscription | Answer:
         """Return a subscription that is in order, or the answer that says why it is not."""
         try:
-            document, operation = self._admitted(request)
-            variables = get_variable_values(
-                self._schema, operation.variable_definitions or (), request.variables, MAX_COERCION_ERRORS
-            )
+            document, operation, request = self._admitted(self.persisted.trusted(request))
+            variables = self._variables(operation, request)
             if isinstance(variables, list):
                 return refused(variables)
             self._cost.check(operation, document.fragments, variables.coerced)
@@ -166,20 +168,24 @@ class Execution:
             if isinstance(context, Context):
                 context.forget()
 
-    def _admitted(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
+    def _variables(
+        self, operation: OperationDefinitionNode, request: GraphQLRequest
+    ) -> VariableValues | list[GraphQLError]:
+        definitions = operation.variable_definitions or ()
+        return get_variable_values(self._schema, definitions, request.variables, MAX_COERCION_ERRORS)
+
+    def _admitted(self, request: GraphQLRequest) -> Admitted:
         check_variables(request.variables, self._settings)
         document = self.documents.get(request.query)
         operation = document.operation(request.operation_name)
         if request.read_only and operation.operation is OperationType.MUTATION:
             raise ReadOnly("A GET request can only query: send mutations by POST.")
-        return document, operation
+        return Admitted(document, operation, request)
 
     async def _execute(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, *, in_parts: bool = False
     ) -> Answer | Parts:
-        variables = get_variable_values(
-            self._schema, operation.variable_definitions or (), request.variables, MAX_COERCION_ERRORS
-        )
+        variables = self._variables(operation, request)
         if isinstance(variables, list):
             return refused(variables)
         session = self._upstream.session(
@@ -187,7 +193,7 @@ class Execution:
         )
         context = answer = None
         try:
-            context = self._make_context(Recorded(session))
+            context = self._make_context(Recorded(session, request.together))
             self._cost.check(operation, document.fragments, variables.coerced)
             calls = session.calls if request.trace else None
             if in_parts:

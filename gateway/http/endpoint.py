@@ -5,15 +5,18 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import orjson
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.execution import Execution, GraphQLRequest, Parts
+from gateway.execution import Answer, Answers, Execution, GraphQLRequest, Parts, run_batch
+from gateway.execution.errors import formatted
 from gateway.http.encoding import IDENTITY, Codings, Encoder, codings
 from gateway.http.multipart import accepted, send_parts
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
-from gateway.http.reading import Disconnected, Headers, Parameters, from_body, from_url, has_query
+from gateway.http.reading import Disconnected, Headers, check_batch, from_body, from_url, has_query, parameters
 from gateway.http.refusal import Refusal
 from gateway.settings import Settings
+from resolvers.errors import GatewayError
 
 METHODS = "GET, HEAD, OPTIONS, POST"
 MEDIA = (JSON, GRAPHQL)
@@ -68,14 +71,18 @@ class GraphQLEndpoint:
             raise Refusal(405, f"The method {method} is not allowed: use GET or POST.", allow=METHODS)
         media, wanted = _acceptable(headers)
         if method == "POST":
-            parameters = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
+            raw = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
-            parameters = from_url(scope)
+            raw = from_url(scope)
         in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
-        request = _request(headers, parameters, deadline, read_only=method != "POST")
-        if in_parts is None:
+        answer: Answer | Answers
+        if isinstance(raw, list):
+            answer = await _while_connected(self._batch(raw, headers, deadline), receive)
+        elif in_parts is None:
+            request = _request(headers, raw, deadline, read_only=method != "POST")
             answer = await _while_connected(self._execution.run(request), receive)
         else:
+            request = _request(headers, raw, deadline, read_only=method != "POST")
             delivered = await _while_connected(self._execution.run_in_parts(request), receive)
             if isinstance(delivered, Parts):
                 sending = send_parts(send, delivered, in_parts, wanted.other, _EVERY)
@@ -88,6 +95,34 @@ class GraphQLEndpoint:
         if status == 405:
             added["allow"] = "POST"
         await _send(send, status, _TYPED[media], content, added)
+
+    async def _batch(self, raw: list[Any], headers: Headers, deadline: float) -> Answer | Answers:
+        """Answer the requests of a batch, each that is malformed too; raises Refusal for what is no batch."""
+        check_batch(raw, self._settings.max_batch)
+        answers: list[Answer | None] = []
+        requests = []
+        for each in raw:
+            try:
+                requests.append(_request(headers, each, deadline, read_only=False))
+                answers.append(None)
+            except Refusal as refusal:
+                answers.append(Answer(errors=refusal.body()["errors"], executed=False))
+        try:
+            executed = iter(await run_batch(self._execution, requests, self._settings))
+        except GatewayError as beyond:
+            return Answer(errors=[formatted(beyond)], executed=False, status=400, well_formed=False)
+        return Answers([next(executed) if answer is None else answer for answer in answers])
+
+
+def cross_origin(endpoint: ASGIApp, origins: str | None) -> ASGIApp:
+    """Let pages of other origins (`settings.cors_origins`) use an endpoint; without any it is as it was, and costs nothing.
+
+    Credentials are a header that a page has to know, never a cookie: none are allowed to be sent along.
+    """
+    if not origins:
+        return endpoint
+    allowed = [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+    return CORSMiddleware(endpoint, allowed, allow_methods=("GET", "HEAD", "POST"), allow_headers=("*",), max_age=7200)
 
 
 def _wants_page(scope: Scope, headers: Headers) -> bool:
@@ -108,15 +143,19 @@ def _acceptable(headers: Headers) -> tuple[str, Codings]:
     return media, wanted
 
 
-def _request(headers: Headers, parameters: Parameters, deadline: float, *, read_only: bool) -> GraphQLRequest:
+def _request(headers: Headers, raw: Any, deadline: float, *, read_only: bool) -> GraphQLRequest:
+    """Make a request of its decoded parameters; raises Refusal."""
+    asked = parameters(raw)
     return GraphQLRequest(
-        query=parameters.query,
+        query=asked.query,
         deadline=deadline,
-        variables=parameters.variables,
-        operation_name=parameters.operation_name,
+        variables=asked.variables,
+        operation_name=asked.operation_name,
         authorization=headers.get(b"authorization"),
         trace=headers.get(b"x-upstream-trace") == "1",
         read_only=read_only,
+        id=asked.id,
+        automatic=asked.automatic,
     )
 
 

@@ -16,9 +16,14 @@ from gateway.http.refusal import Refusal
 _TYPES = {
     "query": (str, "a string"),
     "operationName": (str, "a string"),
+    "documentId": (str, "a string"),
     "variables": (dict, "an object"),
     "extensions": (dict, "an object"),
 }
+
+
+ASKING = (b"query=", b"documentId=", b"extensions=")
+"""How a parameter of a URL begins that asks something."""
 
 
 class Headers:
@@ -39,15 +44,21 @@ class Disconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of GraphQL over HTTP, section "Request Parameters"."""
+    """The parameters of GraphQL over HTTP, section "Request Parameters".
+
+    `id` is a `documentId` (appendix "Persisted Documents"), or the hash of an automatic persisted query; `query` may then be
+    empty.
+    """
 
     query: str
     operation_name: str | None
     variables: dict[str, Any]
+    id: str | None
+    automatic: bool
 
 
-def from_url(scope: Scope) -> Parameters:
-    """Read the parameters of a GET; raises Refusal."""
+def from_url(scope: Scope) -> dict[str, Any]:
+    """Decode the parameters of a GET; raises Refusal."""
     try:
         pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError as error:
@@ -56,16 +67,16 @@ def from_url(scope: Scope) -> Parameters:
     for name in ("variables", "extensions"):
         if name in raw:
             raw[name] = _json(raw[name].encode() or b"null", f'The URL\'s parameter "{name}"')
-    return parameters(raw)
+    return raw
 
 
 def has_query(scope: Scope) -> bool:
     """Tell whether a URL asks something; without, a browser is shown the page."""
-    return any(part.startswith(b"query=") for part in scope["query_string"].split(b"&"))
+    return any(part.startswith(ASKING) for part in scope["query_string"].split(b"&"))
 
 
-async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline: float) -> Parameters:
-    """Read the parameters of a POST of at most `limit` bytes; raises Refusal, and Disconnected when the client leaves."""
+async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline: float) -> Any:
+    """Read the JSON of a POST of at most `limit` bytes; raises Refusal, and Disconnected when the client leaves."""
     _check_media(headers)
     try:
         content = await _by(deadline, _body(headers, receive, limit))
@@ -73,22 +84,49 @@ async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline:
         raise Refusal(
             408, "The request's body did not arrive in time (PREFECT_GRAPHQL_DEADLINE).", connection="close"
         ) from error
-    raw = _json(content, "The request's body")
-    if isinstance(raw, list):
-        raise Refusal(400, "Batches are not supported: send one operation a request, an object, not an array.")
+    return _json(content, "The request's body")
+
+
+def check_batch(batch: list[Any], most: int) -> None:
+    """Refuse a batch of none or of more than `most` requests, any batch where `most` is 0; raises Refusal."""
+    if not most:
+        raise Refusal(
+            400,
+            "Batches are not supported here (PREFECT_GRAPHQL_MAX_BATCH): send one operation a request, an object, not an array.",
+        )
+    if not 1 <= len(batch) <= most:
+        raise Refusal(400, f"A batch has 1 to {most} operations (PREFECT_GRAPHQL_MAX_BATCH), not {len(batch)}.")
+
+
+def parameters(raw: Any) -> Parameters:
+    """Check decoded parameters; null counts as absent. Raises Refusal."""
     if not isinstance(raw, dict):
         raise Refusal(400, 'The request\'s body must be a JSON object: {"query": "...", "variables": {...}}.')
-    return parameters(raw)
-
-
-def parameters(raw: Mapping[str, Any]) -> Parameters:
-    """Check decoded parameters; null counts as absent. Raises Refusal."""
     for name, (type_, words) in _TYPES.items():
         if raw.get(name) is not None and not isinstance(raw[name], type_):
             raise Refusal(400, f'The parameter "{name}" must be {words} or null.')
-    if not (raw.get("query") or "").strip():
+    query = raw.get("query") or ""
+    automatic = _automatic(raw.get("extensions") or {})
+    id_ = raw.get("documentId") or automatic
+    if not query.strip() and id_ is None:
         raise Refusal(400, 'The parameter "query" is missing: send the text of a GraphQL operation.')
-    return Parameters(raw["query"], raw.get("operationName") or None, raw.get("variables") or {})
+    return Parameters(
+        query,
+        raw.get("operationName") or None,
+        raw.get("variables") or {},
+        id_,
+        automatic=automatic is not None and not raw.get("documentId"),
+    )
+
+
+def _automatic(extensions: Mapping[str, Any]) -> str | None:
+    """Return the hash of an automatic persisted query; raises Refusal."""
+    match extensions.get("persistedQuery"):
+        case None:
+            return None
+        case {"version": 1, "sha256Hash": str(hash_)} if hash_:
+            return hash_
+    raise Refusal(400, '"extensions.persistedQuery" must be {"version": 1, "sha256Hash": "..."}.')
 
 
 def _check_media(headers: Headers) -> None:

@@ -5,6 +5,7 @@ Specification: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -178,7 +179,8 @@ class _Connection:
     def _request(self, payload: dict[str, Any]) -> GraphQLRequest:
         given = parameters(payload)
         deadline = asyncio.get_running_loop().time() + self._settings.deadline
-        return GraphQLRequest(given.query, deadline, given.variables, given.operation_name, self._authorization)
+        asked = GraphQLRequest(given.query, deadline, given.variables, given.operation_name, self._authorization)
+        return replace(asked, id=given.id, automatic=given.automatic)
 
     async def _next(self, id_: str, answer: Answer) -> bool:
         """Send an answer; return whether more may come: not after errors without an execution."""
