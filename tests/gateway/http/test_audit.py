@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,10 @@ async def audit() -> Path:
 
 
 async def test_all_audits_pass(audit: Path, tmp_path: Path) -> None:
-    async with open_gateway(upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as gateway:
+    everything: dict[str, Any] = {"max_batch": 10, "cors_origins": "*", "trusted_documents": tmp_path / "manifest.json"}
+    everything["trusted_documents"].write_text('{"abc": "{ flowCount }"}')
+    database = f"sqlite:///{tmp_path / 'embedded.db'}"
+    async with open_gateway(upstream=None, database_url=database, **everything) as gateway:
         results = json.loads(await run("node", audit, f"{gateway.url}/graphql"))
     assert [result for result in results if result["status"] != "ok"] == []
     assert len(results) == 61

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import orjson
 import pytest
 from starlette.responses import HTMLResponse
 
-from gateway.http.endpoint import GraphQLEndpoint
+from gateway.http.endpoint import GraphQLEndpoint, cross_origin
 from gateway.settings import Settings
 from tests.gateway import toy
 
@@ -253,3 +254,89 @@ async def test_values_that_orjson_cannot_write(client: httpx.AsyncClient, upstre
     upstream.rows["/flows/one"] = [{"id": "1", "name": "one", "extra": value}]
     response = await client.post("/graphql", json={"query": "{ flow { extra id } }"})
     assert response.json() == {"data": {"flow": {"extra": value, "id": "1"}}}
+
+
+@asynccontextmanager
+async def asking(upstream: toy.Upstream, **given: Any) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(**given)
+    endpoint = GraphQLEndpoint(toy.execution(upstream, **given), settings, page=HTMLResponse("page"))
+    app = cross_origin(endpoint, settings.cors_origins)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        yield client
+
+
+async def test_a_batch_is_answered_in_its_order(upstream: toy.Upstream) -> None:
+    read, wrong = {"query": "{ flow { id } }"}, {"variables": {}}
+    mutation = {"query": 'mutation { createFlow(input: {name: "ab"}) { id } }'}
+    async with asking(upstream, max_batch=6) as client:
+        response = await client.post("/graphql", json=[{"query": "{ a: flow { id } }"}, read, wrong, mutation, read])
+    assert response.status_code == 200
+    first, second, malformed, created, last = response.json()
+    assert first == {"data": {"a": {"id": "1"}}}
+    assert second == last == {"data": {"flow": {"id": "1"}}}
+    assert created == {"data": {"createFlow": {"id": "1"}}}
+    assert malformed["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+    # What a query has read the other does not read again; after the mutation it does.
+    paths = [call["path"] for call in upstream.calls]
+    assert paths.index("/flows/") == 1
+    assert len(paths) == 3
+
+
+@pytest.mark.parametrize("size", [0, 4])
+async def test_a_batch_has_bounds(upstream: toy.Upstream, size: int) -> None:
+    async with asking(upstream, max_batch=3) as client:
+        response = await client.post("/graphql", json=[{"query": "{ echo }"}] * size)
+    assert response.status_code == 400
+    assert "1 to 3 operations (PREFECT_GRAPHQL_MAX_BATCH)" in refusal(response)
+
+
+@pytest.mark.parametrize(
+    ("limit", "query"),
+    [
+        ("max_aliases", "{ a: echo }"),
+        ("max_root_fields", "{ echo }"),
+        ("max_fields", "{ echo }"),
+        ("max_tokens", "{ echo }"),
+        ("max_rows", "{ flows(first: 3) { nodes { id } } }"),
+    ],
+)
+async def test_limits_apply_to_the_sum_of_a_batch(upstream: toy.Upstream, limit: str, query: str) -> None:
+    sizes = {"max_tokens": 5, "max_rows": 4}
+    async with asking(upstream, max_batch=2, **{limit: sizes.get(limit, 1)}) as client:
+        alone = await client.post("/graphql", json=[{"query": query}])
+        both = await client.post("/graphql", json=[{"query": query}] * 2)
+    assert "errors" not in alone.json()[0]
+    assert both.status_code == 400
+    [error] = both.json()["errors"]
+    assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert limit.upper() in error["message"]
+
+
+PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "content-type,authorization"}
+
+
+async def test_pages_of_other_origins(upstream: toy.Upstream) -> None:
+    async with asking(upstream, cors_origins="https://one.example, https://two.example/") as client:
+        for origin in ("https://one.example", "https://two.example"):
+            preflight = await client.options("/graphql", headers={"origin": origin, **PREFLIGHT})
+            assert preflight.status_code == 200
+            assert preflight.headers["access-control-allow-origin"] == origin
+            assert "authorization" in preflight.headers["access-control-allow-headers"]
+            answer = await client.post("/graphql", json={"query": "{ echo }"}, headers={"origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+            assert "access-control-allow-credentials" not in answer.headers
+            assert "origin" in answer.headers["vary"].lower()
+        foreign = {"origin": "https://other.example"}
+        assert (await client.options("/graphql", headers={**foreign, **PREFLIGHT})).status_code == 400
+        answer = await client.post("/graphql", json={"query": "{ echo }"}, headers=foreign)
+        assert "access-control-allow-origin" not in answer.headers
+        # What is no preflight is answered as ever.
+        assert (await client.options("/graphql")).status_code == 204
+
+
+async def test_pages_of_all_origins_or_none(upstream: toy.Upstream) -> None:
+    async with asking(upstream, cors_origins="*") as client:
+        answer = await client.post("/graphql", json={"query": "{"}, headers={"origin": "https://one.example"})
+        assert answer.headers["access-control-allow-origin"] == "*"
+    endpoint = GraphQLEndpoint(toy.execution(upstream), Settings())
+    assert cross_origin(endpoint, None) is endpoint
