@@ -349,7 +349,7 @@ def test_clients_see_no_federation_and_nothing_inaccessible() -> None:
     assert whole.query_type.fields.keys() - public.query_type.fields.keys() == {"_entities", "_service", "csrfToken"}
     assert {"node", "nodes", "uiFlowRunPoints"} <= public.query_type.fields.keys()
     found = re.findall(r" @(\w+)", re.sub(r'"""[\s\S]*?"""', "", public_sdl(SCHEMA)))
-    assert set(found) == {"specifiedBy"}
+    assert set(found) == {"defer", "specifiedBy", "stream"}
 
 
 def test_what_may_change_is_tagged() -> None:

@@ -1,5 +1,6 @@
-// Serves a federated graph of the gateway at the URL named first and of the subgraph in ../../schema/subgraph:
-// prints {subgraph, apollo, supergraph, traces}: the URLs of the subgraph and of @apollo/gateway, the SDL of the graph.
+// Serves a federated graph of the gateway at a URL and of the subgraph in ../../schema/subgraph, whose incidents are
+// given as JSON, [{id, flowRun: {id}, flow: {name}, ...}]; prints {apollo, supergraph}: the URL of @apollo/gateway, and
+// the SDL of the graph.
 const { readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
 const { join } = require("node:path");
@@ -9,41 +10,38 @@ const { composeServices } = require("@apollo/composition");
 const { buildSubgraphSchema } = require("@apollo/subgraph");
 const { Trace } = require("@apollo/usage-reporting-protobuf");
 
-const [prefect] = process.argv.slice(2);
+const [prefect, incidentsJson] = process.argv.slice(2);
+const incidents = JSON.parse(incidentsJson);
 const incidentsSdl = readFileSync(join(__dirname, "../../schema/subgraph/incidents.graphql"), "utf8");
-const requests = [];
 
 function reference(typename, key) {
   return key && { __typename: typename, ...key };
 }
 
-// The incidents are those that the request lists in its header: [{id, flowRun: {id}, flow: {name}, ...}].
-function resolvers(incidents) {
-  const byId = (id) => incidents.find((incident) => incident.id === id);
-  return {
-    Query: {
-      incidents: () => ({ nodes: incidents, edges: incidents.map((node) => ({ node, cursor: node.id })) }),
-      incident: (_, { id }) => byId(id),
-      node: (_, { id }) => byId(id),
-      nodes: (_, { ids }) => ids.map(byId),
-    },
-    Node: { __resolveType: () => "Incident" },
-    Incident: {
-      opened: () => "2026-01-01T00:00:00Z",
-      flowRun: ({ flowRun }) => reference("FlowRun", flowRun),
-      copy: ({ flowRun }) => reference("FlowRun", flowRun && { ...flowRun, name: "a copy" }),
-      flow: ({ flow }) => reference("Flow", flow),
-      deployment: ({ deployment }) => reference("Deployment", deployment),
-      workPool: ({ workPool }) => reference("WorkPool", workPool),
-    },
-    FlowRun: {
-      __resolveReference: (row) => row,
-      incidents: ({ id }) => incidents.filter(({ flowRun }) => flowRun?.id === id),
-      headline: ({ name, stateName }) => `${name}: ${stateName}`,
-    },
-    Flow: { __resolveReference: (row) => row, owner: ({ name }) => `owner of ${name}` },
-  };
-}
+const byId = (id) => incidents.find((incident) => incident.id === id);
+const resolvers = {
+  Query: {
+    incidents: () => ({ nodes: incidents.filter(({ id }) => id !== "incident of none") }),
+    incident: (_, { id }) => byId(id),
+    node: (_, { id }) => byId(id),
+    nodes: (_, { ids }) => ids.map(byId),
+  },
+  Node: { __resolveType: () => "Incident" },
+  Incident: {
+    opened: () => "2026-01-01T00:00:00Z",
+    flowRun: ({ flowRun }) => reference("FlowRun", flowRun),
+    copy: ({ flowRun }) => reference("FlowRun", flowRun && { ...flowRun, name: "a copy" }),
+    flow: ({ flow }) => reference("Flow", flow),
+    deployment: ({ deployment }) => reference("Deployment", deployment),
+    workPool: ({ workPool }) => reference("WorkPool", workPool),
+  },
+  FlowRun: {
+    __resolveReference: (row) => row,
+    incidents: ({ id }) => incidents.filter(({ flowRun }) => flowRun?.id === id),
+    headline: ({ name, stateName }) => `${name}: ${stateName}`,
+  },
+  Flow: { __resolveReference: (row) => row, owner: ({ name }) => `owner of ${name}` },
+};
 
 function serve(answer) {
   const server = createServer(async (request, response) => {
@@ -61,7 +59,7 @@ function serve(answer) {
 class Forwarding extends RemoteGraphQLDataSource {
   willSendRequest({ request, context, kind }) {
     for (const [name, value] of Object.entries(context.headers ?? {})) {
-      if (["authorization", "x-incidents", "apollo-federation-include-trace"].includes(name)) {
+      if (["authorization", "apollo-federation-include-trace"].includes(name)) {
         request.http.headers.set(name, value);
       }
     }
@@ -75,11 +73,10 @@ class Forwarding extends RemoteGraphQLDataSource {
 }
 
 async function main() {
-  const subgraph = await serve(({ query, variables, operationName }, headers) => {
-    const incidents = JSON.parse(headers["x-incidents"] ?? "[]");
-    const schema = buildSubgraphSchema([{ typeDefs: parse(incidentsSdl), resolvers: resolvers(incidents) }]);
-    return graphql({ schema, source: query, variableValues: variables, operationName });
-  });
+  const incidentsSchema = buildSubgraphSchema([{ typeDefs: parse(incidentsSdl), resolvers }]);
+  const subgraph = await serve(({ query, variables, operationName }) =>
+    graphql({ schema: incidentsSchema, source: query, variableValues: variables, operationName }),
+  );
   const asked = await fetch(prefect, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -111,7 +108,7 @@ async function main() {
     });
     return { ...answer, traces: context.traces };
   });
-  console.log(JSON.stringify({ subgraph, apollo, supergraph: supergraphSdl }));
+  console.log(JSON.stringify({ apollo, supergraph: supergraphSdl }));
 }
 
 main().catch((error) => {

@@ -1,7 +1,6 @@
 """A federated graph of real parts: routers, another subgraph, the gateway, and a Prefect API that tells what it was asked."""
 
 import asyncio
-import json
 import os
 import shutil
 from collections.abc import AsyncGenerator
@@ -58,7 +57,9 @@ async def fill(rest: httpx.AsyncClient, number: int) -> World:
     parts = {"flow": {"name": "flow"}, "deployment": {"name": "deployment", "flow": {"name": "flow"}}}
     parts |= {"workPool": {"name": "pool"}}
     incidents = [{"id": f"incident {at}", "flowRun": {"id": id_}, **parts} for at, id_ in enumerate(runs)]
-    return World(flow, runs, incidents)
+    none = {"flowRun": {"id": flow}, "flow": {"name": "none"}}
+    none |= {"deployment": {"name": "deployment", "flow": {"name": "none"}}}
+    return World(flow, runs, [*incidents, {"id": "incident of none", **none}])
 
 
 @dataclass
@@ -68,29 +69,27 @@ class Router:
     url: str
     asked: Asked
     world: World
+    supergraph: str
 
-    async def ask(self, query: str, *, incidents: list[dict[str, Any]] | None = None, **headers: str) -> Any:
+    async def ask(self, query: str, **headers: str) -> Any:
         """Send an operation; return the answer."""
         self.asked.calls.clear()
         self.asked.callers.clear()
-        known = json.dumps(self.world.incidents if incidents is None else incidents)
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
-            answer = await http.post(
-                self.url, json={"query": query}, headers={"x-incidents": known, "authorization": "Bearer me", **headers}
-            )
+            answer = await http.post(self.url, json={"query": query}, headers={"authorization": "Bearer me", **headers})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def data(self, query: str, **options: Any) -> Any:
+    async def data(self, query: str) -> Any:
         """Send an operation that must succeed; return its data."""
-        answer = await self.ask(query, **options)
+        answer = await self.ask(query)
         assert not answer.get("errors"), answer["errors"]
         return answer["data"]
 
 
 @asynccontextmanager
 async def node(
-    script: Path, *arguments: str, modules: Path, **environment: str
+    script: Path, *arguments: str, modules: Path, folder: Path = FOLDER
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run a script of Node.js with the packages of a folder; it is ended at last."""
     program = shutil.which("node")
@@ -100,7 +99,8 @@ async def node(
         program,
         script,
         *arguments,
-        env={**os.environ, "NODE_PATH": str(modules), **environment},
+        env={**os.environ, "NODE_PATH": str(modules)},
+        cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
     )

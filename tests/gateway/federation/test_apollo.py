@@ -1,40 +1,6 @@
 """Operations across two subgraphs, through a real `@apollo/gateway`: each REST call is counted."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
-
-import httpx
-import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
-
-from gateway import embedded
-from tests.gateway.federation.graph import FOLDER, Asked, Router, fill, node
-from tests.gateway.http.conftest import serving
-from tests.gateway.stack import open_gateway
-
-APOLLO = (
-    "graphql@16.15.0",
-    "@apollo/gateway@2.14.4",
-    "@apollo/subgraph@2.15.1",
-    "@apollo/usage-reporting-protobuf@4.1.2",
-)
-
-
-@pytest.fixture(scope="module")
-async def router(npm: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Router]:
-    modules = npm(*APOLLO)
-    api = embedded.create_app(f"sqlite:///{tmp_path_factory.mktemp('federation') / 'prefect.db'}", services=False)
-    asked = Asked(Starlette(routes=[Mount("/api", api)]))
-    async with api.router.lifespan_context(api), serving(asked) as rest, open_gateway(upstream=f"{rest}/api") as ours:
-        async with httpx.AsyncClient(base_url=f"{rest}/api", trust_env=False) as http:
-            world = await fill(http, 50)
-        async with node(FOLDER / "apollo.cjs", f"{ours.url}/graphql", modules=modules) as process:
-            assert process.stdout
-            told = json.loads(await asyncio.wait_for(process.stdout.readline(), 120))
-            yield Router(told["apollo"], asked, world)
+from tests.gateway.federation.graph import Router
 
 
 async def test_fifty_entities_are_one_call(router: Router) -> None:
@@ -57,3 +23,29 @@ async def test_types_are_a_call_each_whatever_their_keys(router: Router) -> None
         "POST /flows/filter",
         "POST /work_pools/filter",
     ]
+
+
+async def test_the_callers_credentials_reach_prefect(router: Router) -> None:
+    await router.data("{ incidents { nodes { flowRun { tags } } } }")
+    assert router.asked.callers == {"Bearer me"}
+
+
+async def test_the_other_side_requires_and_provides_fields_of_ours(router: Router) -> None:
+    data = await router.data(
+        "{ flowRuns(sort: NAME_ASC, first: 1) { nodes { headline incidents { copy { name } } } } }"
+    )
+    assert data["flowRuns"]["nodes"] == [{"headline": "run 0: Pending", "incidents": [{"copy": {"name": "a copy"}}]}]
+    assert router.asked.calls == ["POST /flow_runs/filter"]
+
+
+async def test_rows_of_ours_have_fields_of_the_other_side(router: Router) -> None:
+    data = await router.data("{ flows { nodes { owner } } }")
+    assert data["flows"]["nodes"] == [{"owner": "owner of flow"}]
+
+
+async def test_a_row_that_is_not_there_is_null(router: Router) -> None:
+    data = await router.data(
+        '{ incident(id: "incident of none") { flowRun { tags } flow { tags } deployment { tags } } }'
+    )
+    assert data["incident"] == {"flowRun": None, "flow": None, "deployment": None}
+    assert sorted(router.asked.calls) == ["POST /flow_runs/filter", "POST /flows/filter"]
