@@ -6,7 +6,7 @@ SHELL := /bin/sh
 OLD := 2.8.7 2.20.27 3.0.0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test coverage fuzz alike crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
+.PHONY: help pictures serve test coverage fuzz alike crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -37,6 +37,9 @@ test-old: .venv/dev.installed $(OLD:%=.cache/old/%/installed) ## Tests against o
 crashes: .venv/dev.installed ## Lets schemathesis ask every field of the running GraphQL endpoint EXAMPLES=1 times, from SEED=0: nothing may crash.
 	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),1) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
 	$(BIN)/python -m pytest tests/gateway/test_crashes.py
+
+pictures: .venv/dev.installed ## Takes README's picture of GraphiQL.
+	@PREFECT_GRAPHQL_TEST_PICTURES=deploy/readme $(BIN)/python -m pytest tests/gateway/http/test_page_of_the_gateway.py -k picture
 
 lint: .venv/dev.installed ## Style, types, import layers, the image's file.
 	@$(BIN)/ruff check

@@ -1,8 +1,12 @@
-"""GraphiQL over the whole gateway: every example runs in a real browser."""
+"""GraphiQL over the whole gateway: every example runs in a real browser, and README's picture is taken."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
+import anyio
 import pytest
 from playwright.async_api import Page, expect
 
@@ -11,12 +15,15 @@ from tests.gateway.stack import Gateway, open_gateway
 EDITOR = ".graphiql-query-editor .view-lines"
 ANSWER = ".graphiql-response .view-lines"
 
+PICTURES = os.environ.get("PREFECT_GRAPHQL_TEST_PICTURES")
+"""Where the picture goes; `make pictures` puts it where README shows it."""
+
 
 @pytest.fixture(scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """A gateway over the embedded server, with one flow that has a failed run."""
     database = tmp_path_factory.mktemp("embedded") / "embedded.db"
-    async with open_gateway(upstream=None, database_url=f"sqlite:///{database}") as opened:
+    async with open_gateway("auto", upstream=None, database_url=f"sqlite:///{database}") as opened:
         flow = (await opened.http.post("/api/flows/", json={"name": "nightly", "tags": ["database"]})).json()
         run = {"flow_id": flow["id"], "name": "unlucky", "state": {"type": "FAILED"}}
         assert (await opened.http.post("/api/flow_runs/", json=run)).status_code == 201
@@ -86,3 +93,42 @@ async def test_parts_of_an_answer_are_shown_as_one(gateway, visit):
         await answered(page, '"unlucky"')
     await expect(page.locator(ANSWER)).to_contain_text('"nightly"')
     assert visited.complaints == []
+
+
+async def test_a_live_update_reaches_the_page(gateway, visit):
+    visited = await visit(f"{gateway.url}/graphql")
+    page = visited.page
+    [flow] = (await gateway.http.post("/api/flows/filter", json={})).json()
+    run = (await gateway.http.post("/api/flow_runs/", json={"flow_id": flow["id"], "name": "watched"})).json()
+    await page.get_by_role("button", name="New tab").click()
+    await page.locator(".graphiql-query-editor .monaco-editor").first.click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text("subscription Live { flowRunUpdated { name stateType } }")
+    await expect(page.get_by_role("tab").last).to_contain_text("Live")
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(page.get_by_role("button", name="Stop query")).to_be_visible()
+    for state in ("PENDING", "RUNNING"):
+        # The page does not tell when it is subscribed: what is told before is not heard.
+        for _ in range(10):
+            body = {"state": {"type": state}, "force": True}
+            assert (await gateway.http.post(f"/api/flow_runs/{run['id']}/set_state", json=body)).status_code == 201
+            with suppress(AssertionError):
+                await expect(page.locator(ANSWER)).to_contain_text(f'"stateType": "{state}"', timeout=2_000)
+                break
+        await expect(page.locator(ANSWER)).to_contain_text(f'"stateType": "{state}"')
+    await expect(page.locator(ANSWER)).to_contain_text('"watched"')
+    assert visited.complaints == []
+
+
+async def test_the_picture_for_readme(visit, tmp_path):
+    database = f"sqlite:///{tmp_path / 'demo.db'}"
+    program = Path(sys.executable).with_name("prefect-graphql")
+    await anyio.run_process([program, "demo", "--embedded", "--database", database])
+    async with open_gateway(upstream=None, database_url=database) as gateway:
+        page = (await visit(f"{gateway.url}/graphql")).page
+        await expect(page.locator(EDITOR)).to_contain_text("FlowsWithFailedRuns")
+        await answered(page, '"backup-postgres"')
+        await expect(page.get_by_role("region", name="Call plan").locator("tbody tr")).to_have_count(2)
+        picture = Path(PICTURES or tmp_path) / "graphiql.png"
+        await page.screenshot(path=picture)
+        assert picture.stat().st_size > 50_000
