@@ -50,8 +50,10 @@ async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Resp
 
 
 @contextmanager
-def run_prefect(home: Path, *, python: str = sys.executable, factory: str = FACTORY, **settings: str) -> Generator[str]:
-    """Run the REST API of a real Prefect server on a new SQLite file in `home`; yield its URL, `.../api`.
+def run_prefect(
+    home: Path, *, python: str = sys.executable, factory: str = FACTORY, database: str | None = None, **settings: str
+) -> Generator[str]:
+    """Run the REST API of a real Prefect server on a new SQLite file in `home`, or a database; yield its URL, `.../api`.
 
     `settings` are its own (`services_triggers_enabled="true"`), else what disturbs tests is off. `python` is the one that
     it is installed for, `factory` what makes its app.
@@ -63,7 +65,7 @@ def run_prefect(home: Path, *, python: str = sys.executable, factory: str = FACT
     environment |= {f"PREFECT_SERVER_{name.upper()}": value for name, value in settings.items()}
     environment |= {
         "PREFECT_HOME": str(home),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect.db'}",
     }
     # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
     with socket.create_server(("127.0.0.1", 0)) as listening:
