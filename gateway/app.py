@@ -93,7 +93,8 @@ class Gateway:
         execution = self._execution = Execution(build(extensions), self._upstream, settings, self._context)
         open_ = sockets.remote(settings.upstream) if settings.upstream else sockets.in_process(self._api)
         self._streams = Streams(execution, self._upstream, settings, open_)
-        endpoint = cross_origin(GraphQLEndpoint(execution, settings, page=Page()), settings.cors_origins)
+        served = GraphQLEndpoint(execution, settings, page=Page(), streams=self._streams)
+        endpoint = cross_origin(served, settings.cors_origins)
         transport = TransportWs(execution, self._streams, settings, self._untrusted)
         self.app = _App(
             endpoint,

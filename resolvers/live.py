@@ -1,6 +1,6 @@
 """What subscriptions follow and what they send, as data: topics that the upstream tells of, and what is made of them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,40 +12,11 @@ from resolvers.collection import Collection, Row
 from resolvers.context import Context
 from resolvers.fields import Arguments, typed
 from resolvers.names import graphql_name
-from resolvers.reading import filter_path, only, page, path_of
+from resolvers.reading import filter_path, only, page
 from resolvers.relations import HasMany
 from resolvers.rows import text
 from resolvers.sources import canonical_json
-from resolvers.tokens import PAGE
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A collection whose new rows the upstream tells of as they come, by a websocket, and finds by their time.
-
-    A message of the socket is `{"type": NAME, NAME: row}`, where NAME is that of one row.
-    """
-
-    collection: Collection
-    moment: str
-    """The key of a row's time, in its own filter too."""
-    since: str
-    """The leaf of that filter for the earliest time."""
-    until: str | None
-    """The leaf for the latest time, where it is not open by default."""
-    order: str
-    """The order by time, ascending."""
-
-    @property
-    def path(self) -> str:
-        """Where the socket is."""
-        return path_of(self.collection, "out")
-
-    def filter(self, wanted: str, since: str, until: str) -> Row:
-        """Return the own filter for what came in a time."""
-        own: Row = orjson.loads(wanted)
-        bounds = {self.since: since, **({self.until: until} if self.until else {})}
-        return {**own, self.moment: {**(own.get(self.moment) or {}), **bounds}}
+from resolvers.topics import Changes, Followed, Topic
 
 
 @dataclass(frozen=True)
@@ -56,7 +27,7 @@ class Following:
     in which what comes is one batch. `every`: seconds after which something is sent though nothing is new.
     """
 
-    topic: Topic
+    topic: Followed | None
     wanted: str
     since: str | None = None
     at_once: bool = False
@@ -66,6 +37,10 @@ class Following:
 
 class Live(Protocol):
     """A field of the root type Subscription."""
+
+    @property
+    def otherwise(self) -> "Live | None":
+        """What serves where the upstream, being older, does not know the topic."""
 
     def check(self, given: Row) -> Any:
         """Make what is asked of the arguments, or raise BadUserInput."""
@@ -102,15 +77,19 @@ class Told:
     topic: Topic
     wanted: Callable[[Row], tuple[Row, str | None]]
     """Makes of the arguments the topic's own filter, and since when."""
+    wider: tuple[str, Topic] | None = None
+    """An argument, and the topic that is followed where it is true."""
+    otherwise = None
 
-    def check(self, given: Row) -> tuple[str, str | None]:
-        """Return the filter as canonical JSON, and since when."""
+    def check(self, given: Row) -> tuple[Topic, str, str | None]:
+        """Return the topic, the filter as canonical JSON, and since when."""
         own, since = self.wanted(given)
-        return canonical_json(own), since
+        topic = self.wider[1] if self.wider and given.get(self.wider[0]) else self.topic
+        return topic, canonical_json(own), since
 
-    async def follow(self, _context: Context, asked: tuple[str, str | None]) -> Following:
+    async def follow(self, _context: Context, asked: tuple[Topic, str, str | None]) -> Following:
         """Follow what fits."""
-        return Following(self.topic, *asked)
+        return Following(*asked)
 
     async def values(
         self, _context: Context, _asked: Any, told: Sequence[Row], _selected: AbstractSet[str]
@@ -134,6 +113,7 @@ class Updates:
     reading: Callable[[Row], Row | None]
     merging: Callable[[Row, Row], Row]
     """Puts what is told (second) into a row that was read (first)."""
+    otherwise: "Latest | None" = None
 
     @property
     def itself(self) -> HasMany:
@@ -171,6 +151,57 @@ class Updates:
         return {row["id"]: row for row in rows}
 
 
+@dataclass(frozen=True)
+class Latest:
+    """Rows of a collection that have changed, found by reading them again and again."""
+
+    changes: Changes
+    otherwise = None
+
+    def check(self, given: Row) -> str:
+        """Return the groups of the client's filter as canonical JSON."""
+        return canonical_json(self.changes.collection.body(given))
+
+    async def follow(self, _context: Context, asked: str) -> Following:
+        """Follow the rows that fit."""
+        return Following(self.changes, asked)
+
+    async def values(
+        self, _context: Context, _asked: str, told: Sequence[Row], _selected: AbstractSet[str]
+    ) -> list[Any]:
+        """Send them as they are."""
+        return list(told)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One value that is read anew when a topic tells of something, and seldom without."""
+
+    topic: Topic | None
+    wanted: Row
+    asking: Callable[[Row], Any]
+    """Makes what is asked of the arguments."""
+    reading: Callable[[Context, Any], Awaitable[Any]]
+    pause: float
+    every: float
+    otherwise: "Summary | None" = None
+
+    def check(self, given: Row) -> Any:
+        """Return what is asked."""
+        return self.asking(given)
+
+    async def follow(self, _context: Context, _asked: Any) -> Following:
+        """Follow the topic; the value that there is comes first."""
+        wanted = canonical_json(self.wanted)
+        return Following(self.topic, wanted, at_once=True, pause=self.pause, every=self.every)
+
+    async def values(
+        self, context: Context, asked: Any, _told: Sequence[Row], _selected: AbstractSet[str]
+    ) -> list[Any]:
+        """Read the value."""
+        return [await self.reading(context, asked)]
+
+
 def leaves(row: Row) -> set[str]:
     """Name the keys of a row as a client selects them, those of an object within by their path."""
     found = {"__typename"}
@@ -178,25 +209,3 @@ def leaves(row: Row) -> set[str]:
         key = graphql_name(name)
         found |= {f"{key}.{leaf}" for leaf in leaves(value)} if isinstance(value, dict) else {key}
     return found
-
-
-async def rows_since(context: Context, topic: Topic, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
-    """Read the rows of a topic in a time, by pages, in the order of their time."""
-    collection, rows = topic.collection, context.rows
-    own = topic.filter(wanted, since, until)
-    if not collection.tokens:
-        offset = 0
-        while True:
-            found = await page(
-                rows, collection, {collection.own: own}, sort=topic.order, limit=context.page, offset=offset or None
-            )
-            yield found
-            offset += len(found)
-            if len(found) < context.page:
-                return
-    path, body = filter_path(collection), {collection.own: {**own, "order": topic.order}, "limit": PAGE}
-    read = await rows.read_page(collection.row, collection.name, "POST", path, body)
-    yield read.rows
-    while read.token and read.rows:
-        read = await rows.read_page(collection.row, collection.name, "GET", f"{path}/next?{read.token}")
-        yield read.rows

@@ -26,7 +26,7 @@ from gateway.execution.request import Answer, GraphQLRequest
 from resolvers.collection import Row
 from resolvers.context import Context
 from resolvers.errors import BadUserInput
-from resolvers.live import Following, Live
+from resolvers.live import Following, Live, Summary
 from resolvers.selection import leaves_under
 
 # Strawberry's own test of awaitables, several times faster than graphql-core's.
@@ -56,6 +56,7 @@ class Subscription:
         declared = cast("GraphQLObjectType", self._schema.subscription_type).fields[node.name.value]
         definition = definition_of(declared)
         self.live: Live = definition.metadata["live"]
+        self.latest_only = isinstance(self.live, Summary)
         self.selected = leaves_under([node], document.fragments)
         self.asked = self.live.check(_arguments(schema, declared, definition, node, variables))
 

@@ -10,16 +10,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.execution import Answer, Answers, Execution, GraphQLRequest, Parts, run_batch
 from gateway.execution.errors import formatted
+from gateway.http import sse
 from gateway.http.encoding import IDENTITY, Codings, Encoder, codings
 from gateway.http.multipart import accepted, send_parts
 from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
 from gateway.http.reading import Disconnected, Headers, check_batch, from_body, from_url, has_query, parameters
 from gateway.http.refusal import Refusal
+from gateway.http.sse import SSE
+from gateway.live import Streams
 from gateway.settings import Settings
 from resolvers.errors import GatewayError
 
 METHODS = "GET, HEAD, OPTIONS, POST"
 MEDIA = (JSON, GRAPHQL)
+STREAMING = (*MEDIA, SSE)
 OR_PAGE = (*MEDIA, HTML)
 
 Raw = list[tuple[bytes, bytes]]
@@ -39,8 +43,11 @@ class GraphQLEndpoint:
     Every refusal is a JSON body `{"errors": [{"message", "extensions": {"code"}}]}`.
     """
 
-    def __init__(self, execution: Execution, settings: Settings, page: ASGIApp | None = None) -> None:
+    def __init__(
+        self, execution: Execution, settings: Settings, page: ASGIApp | None = None, streams: Streams | None = None
+    ) -> None:
         self._execution = execution
+        self._streams = streams
         self._settings = settings
         self._page = page
         self._encoder = Encoder()
@@ -69,12 +76,19 @@ class GraphQLEndpoint:
             return
         if method not in {"GET", "HEAD", "POST"}:
             raise Refusal(405, f"The method {method} is not allowed: use GET or POST.", allow=METHODS)
-        media, wanted = _acceptable(headers)
+        media, wanted = _acceptable(headers, MEDIA if self._streams is None else STREAMING)
         if method == "POST":
             raw = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
             raw = from_url(scope)
         in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
+        if self._streams is not None and not isinstance(raw, list) and preferred(headers.get(b"accept"), (SSE,)):
+            request = _request(headers, raw, deadline, read_only=method != "POST")
+            subscribes = self._execution.is_subscription(request)
+            if subscribes or media == SSE:
+                answers = self._streams.subscribe(request) if subscribes else self._execution.run(request)
+                await sse.respond(answers, receive, send)
+                return
         answer: Answer | Answers
         if isinstance(raw, list):
             answer = await _while_connected(self._batch(raw, headers, deadline), receive)
@@ -131,12 +145,15 @@ def _wants_page(scope: Scope, headers: Headers) -> bool:
     return preferred(headers.get(b"accept"), OR_PAGE) == HTML
 
 
-def _acceptable(headers: Headers) -> tuple[str, Codings]:
-    """Return the media type and the codings of the answer; raises Refusal before anything is done."""
+def _acceptable(headers: Headers, offers: tuple[str, ...]) -> tuple[str, Codings]:
+    """Return the media type and the codings of the answer; raises Refusal before anything is done.
+
+    JSON goes before a stream of events wherever it is accepted: some clients list all that they know.
+    """
     accept = headers.get(b"accept")
-    media = preferred(accept, MEDIA) or (JSON if accepted(accept) else None)
+    media = preferred(accept, MEDIA) or (JSON if accepted(accept) else preferred(accept, offers))
     if media is None:
-        raise Refusal(406, f"Answers are {JSON} or {GRAPHQL}: accept one of them.")
+        raise Refusal(406, f"Answers are {' or '.join(offers)}: accept one of them.")
     wanted = codings(headers.get(b"accept-encoding"))
     if wanted is None:
         raise Refusal(406, "Answers are encoded with zstd, br, gzip or identity: accept one of them.")

@@ -16,8 +16,7 @@ from typing import Any, Protocol
 from gateway.live.sockets import Gone, Open, Refused
 from resolvers.collection import Row
 from resolvers.errors import GatewayError, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
-from resolvers.live import Topic
-from resolvers.rows import text
+from resolvers.topics import Followed
 
 logger = logging.getLogger("gateway")
 
@@ -26,7 +25,7 @@ INTERVAL = 1.0
 RETRY = 60.0
 """Seconds until a socket that was refused is tried again."""
 LONGEST_BACKOFF = 15.0
-OVERLAP = timedelta(seconds=60)
+OVERLAP = timedelta(seconds=30)
 """How far before what is known it is read again: rows come late, and clocks differ."""
 AGAIN = (1.0, 6.0, 20.0)
 """Seconds after a connection at which is read what came before it: a server writes down some seconds later what it tells."""
@@ -35,7 +34,7 @@ HORIZON = timedelta(days=3650)
 PASSING = (Unavailable, UpstreamTimeout, RateLimited)
 """Errors of an upstream that may be well again soon."""
 
-Read = Callable[[Topic, str, str, str], AsyncIterator[list[Row]]]
+Read = Callable[[Followed, str, str, str], AsyncIterator[list[Row]]]
 """`read(topic, wanted, since, until)` gives the pages of what came in a time."""
 
 
@@ -53,7 +52,7 @@ class Listener(Protocol):
 class Feed:
     """The rows of a topic that fit a filter, for whoever listens, from when the first began."""
 
-    topic: Topic
+    topic: Followed
     wanted: str
     authorization: str | None
     read: Read
@@ -62,14 +61,18 @@ class Feed:
     _begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _heard: datetime = field(default_factory=lambda: datetime.now(UTC))
     _told: dict[str, datetime] = field(default_factory=dict)
+    _whole: bool = False
+    _speaks: bool = False
 
     async def run(self) -> None:
         """Follow until it is cancelled, or nothing can be had."""
         failures, refused = 0, -RETRY
         loop = asyncio.get_running_loop()
         try:
+            if self.topic.stays:
+                await self._catch_up()
             while True:
-                if self.open and loop.time() - refused >= RETRY:
+                if self.open and self.topic.path and loop.time() - refused >= RETRY:
                     try:
                         await self._follow(self.open)
                     except Refused:
@@ -97,14 +100,19 @@ class Feed:
         """Tell what a socket tells; raises Refused or Gone when it ends."""
         since, until = self._span()
         late: asyncio.Task[None] | None = None
-        async with open_(self.topic.path, self.topic.filter(self.wanted, since, until), self.authorization) as messages:
+        async with open_(
+            self.topic.path or "", self.topic.filter(self.wanted, since, until), self.authorization
+        ) as messages:
             try:
                 async for message in messages:
                     if late is None:
                         late = asyncio.create_task(self._catch_up_late(since))
                     row = message.get(self.topic.collection.one)
                     if isinstance(row, dict):
+                        self._speaks = True
                         self._tell([row])
+                    if late.done():
+                        self._forget()
                     self._heard = datetime.now(UTC)
             finally:
                 if late:
@@ -117,12 +125,18 @@ class Feed:
             waited = moment
             with suppress(UpstreamError):
                 await self._catch_up(since)
+        while self.topic.silent and not self._speaks:
+            await asyncio.sleep(INTERVAL)
+            with suppress(UpstreamError):
+                await self._catch_up()
 
     async def _catch_up(self, since: str | None = None) -> None:
         begun = datetime.now(UTC)
         earliest, until = self._span()
         async for rows in self.read(self.topic, self.wanted, since or earliest, until):
             self._tell(rows)
+        self._whole = True
+        self._forget()
         self._heard = max(self._heard, begun)
 
     def _span(self) -> tuple[str, str]:
@@ -131,20 +145,26 @@ class Feed:
 
     def _tell(self, rows: Sequence[Row]) -> None:
         now = datetime.now(UTC)
-        new = {id_: row for row in rows if (id_ := text(row, "id")) and id_ not in self._told}
-        if not new:
-            return
-        self._told |= dict.fromkeys(new, now)
-        self._forget(now)
-        for listener in list(self.listeners):
-            listener.hear(list(new.values()))
+        new: list[Row] = []
+        for row in rows:
+            key = self.topic.known_by(row)
+            if key is None:
+                continue
+            if self._told.pop(key, None) is None:
+                new.append(row)
+            self._told[key] = now
+        # Of rows that stay, the first reading only tells what there is.
+        if new and (self._whole or not self.topic.stays):
+            for listener in list(self.listeners):
+                listener.hear(new)
 
-    def _forget(self, now: datetime) -> None:
-        """Forget what cannot be told again: ids stand in the order in which they were told."""
-        for id_ in list(self._told):
-            if now - self._told[id_] < 2 * OVERLAP + timedelta(seconds=AGAIN[-1]):
+    def _forget(self) -> None:
+        """Forget what will not be read again: it stands in the order in which it was seen last."""
+        seen = datetime.now(UTC) - 2 * OVERLAP - timedelta(seconds=AGAIN[-1])
+        for key in list(self._told):
+            if self._told[key] > seen:
                 return
-            del self._told[id_]
+            del self._told[key]
 
 
 class Feeds:
@@ -155,10 +175,10 @@ class Feeds:
         self._running: dict[Any, tuple[Feed, asyncio.Task[None]]] = {}
 
     def listen(
-        self, topic: Topic, wanted: str, authorization: str | None, read: Read, listener: Listener
+        self, topic: Followed, wanted: str, authorization: str | None, read: Read, listener: Listener
     ) -> Callable[[], None]:
         """Let a listener hear of what comes from now on; returns what ends it."""
-        key = (topic.path, wanted, authorization)
+        key = (topic, wanted, authorization)
         running = self._running.get(key)
         if running is None or running[1].done():
             feed = Feed(topic, wanted, authorization, read, self._open)

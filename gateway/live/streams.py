@@ -20,8 +20,10 @@ from gateway.live.sockets import Open
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 from resolvers.collection import Row
-from resolvers.errors import GatewayError, RateLimited
-from resolvers.live import Following, Topic, rows_since
+from resolvers.errors import GatewayError, Lacking, NotFound, RateLimited
+from resolvers.live import Following
+from resolvers.reading import chunks
+from resolvers.topics import Followed
 
 MOST_WAITING = 20_000
 """New rows that may wait for a stream's reads."""
@@ -84,7 +86,13 @@ class _Stream:
         self._told: list[Row] = []
         self._error: GatewayError | None = None
         self._some = asyncio.Event()
-        self._latest: bytes | None = None
+        self._latest: Answer | None = None
+
+    def join(self, subscriber: Subscriber) -> None:
+        """Let a client have the answers from now on, the latest too where that is all there is to know."""
+        self.subscribers.add(subscriber)
+        if self._latest is not None:
+            subscriber.put(self._latest)
 
     def hear(self, rows: Sequence[Row]) -> None:
         self._told += rows
@@ -100,22 +108,32 @@ class _Stream:
     async def run(self) -> None:
         """Answer until it is cancelled, or nothing more comes."""
         try:
-            following = await self._subscription.follow()
-            async with AsyncExitStack() as stack:
-                stack.callback(self._streams.listen(following, self._subscription, self))
-                known = await self._past(following)
-                if following.at_once:
-                    await self._answer([])
-                await self._present(following, known)
+            try:
+                await self._follow()
+            except (Lacking, NotFound):
+                if self._subscription.live.otherwise is None:
+                    raise
+                self._subscription.live, self._error = self._subscription.live.otherwise, None
+                await self._follow()
         except GraphQLError as error:
             self._end(Answer(errors=[formatted(error)], executed=False))
         except Exception as error:  # noqa: BLE001 - whatever it is, the clients learn that no more comes
             self._end(failed(error))
 
+    async def _follow(self) -> None:
+        following = await self._subscription.follow()
+        async with AsyncExitStack() as stack:
+            if following.topic:
+                stack.callback(self._streams.listen(following.topic, following.wanted, self._subscription, self))
+            known = await self._past(following)
+            if following.at_once:
+                await self._answer([])
+            await self._present(following, known)
+
     async def _past(self, following: Following) -> set[Any]:
         """Answer what came since the moment that the client names."""
         known: set[Any] = set()
-        if following.since:
+        if following.since and following.topic:
             read = self._streams.reader(self._subscription.request.authorization)
             until = (datetime.now(UTC) + HORIZON).isoformat()
             async for rows in read(following.topic, following.wanted, following.since, until):
@@ -129,13 +147,15 @@ class _Stream:
             if following.pause:
                 await asyncio.sleep(following.pause)
             self._some.clear()
-            told, self._told = self._told, []
-            for part in _parts([row for row in told if row["id"] not in known], self._streams.page):
-                await self._answer(part)
             if self._error:
                 raise self._error
-            if not told:
-                await self._answer([])
+            told, self._told = self._told, []
+            rows = [row for row in told if row["id"] not in known]
+            if following.at_once:
+                await self._answer(rows)
+                continue
+            for part in chunks(rows, self._streams.page):
+                await self._answer(part)
 
     async def _wait(self, seconds: float | None) -> None:
         try:
@@ -145,17 +165,18 @@ class _Stream:
             return
 
     async def _answer(self, told: Sequence[Row]) -> None:
+        """Make the answers and hand them out; a value that is always the latest goes out when it has changed."""
         for answer in await self._subscription.answers(told):
+            if self._subscription.latest_only:
+                if self._latest is not None and self._latest.content() == answer.content():
+                    continue
+                self._latest = answer
             for subscriber in list(self.subscribers):
                 subscriber.put(answer)
 
     def _end(self, answer: Answer) -> None:
         for subscriber in list(self.subscribers):
             subscriber.put(answer, last=True)
-
-
-def _parts(rows: list[Row], size: int) -> list[list[Row]]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 class Streams:
@@ -193,23 +214,23 @@ class Streams:
                     del self._running[key]
 
         subscriber = Subscriber(self._settings.max_waiting, leave)
-        stream.subscribers.add(subscriber)
+        stream.join(subscriber)
         return subscriber
 
-    def listen(self, following: Following, subscription: Subscription, stream: _Stream) -> Callable[[], None]:
+    def listen(self, topic: Followed, wanted: str, subscription: Subscription, stream: _Stream) -> Callable[[], None]:
         """Let a stream hear of what comes."""
         authorization = subscription.request.authorization
         read = self.reader(authorization)
-        return self._feeds.listen(following.topic, following.wanted, authorization, read, stream)
+        return self._feeds.listen(topic, wanted, authorization, read, stream)
 
     def reader(self, authorization: str | None) -> Any:
         """Return what reads a topic by time for a caller."""
 
-        async def read(topic: Topic, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
+        async def read(topic: Followed, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
             deadline = asyncio.get_running_loop().time() + self._settings.deadline
             request = GraphQLRequest("", deadline, authorization=authorization)
             async with self._execution.context(request, deadline) as context:
-                async for rows in rows_since(context, topic, wanted, since, until):
+                async for rows in topic.read(context, wanted, since, until):
                     yield rows
 
         return read
