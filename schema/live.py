@@ -181,8 +181,12 @@ def subscriptions() -> dict[str, Any]:
                     told(datetime | None, "Begin with those logged at this time or after; now by default."),
                     UNSET,
                 ),
+                "include_subflows": (
+                    told(bool | None, "Whether the logs of the flow runs that it calls come too, in order of time."),
+                    False,
+                ),
             },
-            "What a flow run logs, as it does.",
+            "What a flow run logs, its task runs included, as it does.",
         ),
         "events": subscription(
             Told(HAPPENING, _events),
