@@ -128,6 +128,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "log_config": LOGGING,
         "access_log": False,
         "lifespan": "on",
+        # It would take some 100 kB a connection, and hide from us that a client does not read.
+        "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": math.ceil(settings.deadline),
     }
 

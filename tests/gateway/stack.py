@@ -114,10 +114,10 @@ class Upstream:
         """Return the paths of all requests."""
         return [self._path(exchange) for exchange in self.requests]
 
-    async def until_asked(self, path: str) -> None:
-        """Wait for a request to a path."""
+    async def until_asked(self, path: str, times: int = 1) -> None:
+        """Wait for requests to a path."""
         async with self._arrived:
-            await self._arrived.wait_for(lambda: path in self.asked())
+            await self._arrived.wait_for(lambda: self.asked().count(path) >= times)
 
     def _path(self, exchange: Exchange) -> str:
         return exchange.target.removeprefix("/api")
