@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -114,7 +115,8 @@ class Gateway:
 
     def _untrusted(self, scope: Scope) -> bool:
         """Tell whether a foreign page would act by credentials that are not its visitor's."""
-        return self._open_to_all() and foreign(scope)
+        allowed = {origin.strip().rstrip("/") for origin in (self._settings.cors_origins or "").split(",")}
+        return self._open_to_all() and foreign(scope) and not {"*", Headers(scope=scope).get("origin")} & allowed
 
     def _open_to_all(self) -> bool:
         """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""

@@ -250,4 +250,4 @@ def _key(request: GraphQLRequest) -> Hashable:
         variables = msgspec.json.encode(request.variables)
     except (ValueError, OverflowError):
         return None
-    return (request.authorization, request.query, request.operation_name, variables)
+    return (request.authorization, request.query, request.id, request.operation_name, variables)
