@@ -159,6 +159,11 @@ FAMILY = _OfFamily(LOGS, "timestamp", "after_", None, "TIMESTAMP_ASC")
 
 def subscriptions() -> dict[str, Any]:
     """Make the fields of Subscription."""
+    return {**_runs(), **_journals()}
+
+
+def _runs() -> dict[str, Any]:
+    """Make the fields that tell of runs."""
     return {
         "flow_run_updated": subscription(
             _updates(FLOW_RUNS, "prefect.flow-run."),
@@ -172,6 +177,18 @@ def subscriptions() -> dict[str, Any]:
             filter_arguments(TASK_RUNS),
             "Task runs as they change their state, as `flowRunUpdated`. What Prefect 3's engine tells; a state that is set by the API makes no event.",
         ),
+        "flow_run_counts": subscription(
+            _summary(),
+            FlowRunCounts | None,
+            filter_arguments(FLOW_RUNS),
+            "How many flow runs there are by state: at once, and again when it has changed, at most once a second.",
+        ),
+    }
+
+
+def _journals() -> dict[str, Any]:
+    """Make the fields that tell what is written down."""
+    return {
         "logs": subscription(
             Told(LOGGING, _logs, ("include_subflows", FAMILY)),
             LOGS.row | None,
@@ -193,11 +210,5 @@ def subscriptions() -> dict[str, Any]:
             EVENTS.row | None,
             {"filter": (told(EventFilter | None, "Which events; `occurred.since` is now by default."), UNSET)},
             "Events as they happen, those of the past from `occurred.since` on first.",
-        ),
-        "flow_run_counts": subscription(
-            _summary(),
-            FlowRunCounts | None,
-            filter_arguments(FLOW_RUNS),
-            "How many flow runs there are by state: at once, and again when it has changed, at most once a second.",
         ),
     }
