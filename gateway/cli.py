@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +40,9 @@ app = typer.Typer(
 
 JSON = {"content-type": "application/json"}
 
-Document = Annotated[str, typer.Argument(help="The text of the operation; - reads it from standard input.")]
+Document = Annotated[
+    str, typer.Argument(help="The text of the operation, @FILE reads it from a file, - from standard input.")
+]
 Variables = Annotated[str, typer.Option(help="The variables, a JSON object.")]
 OperationName = Annotated[str | None, typer.Option("--operation", help="Which of several operations.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -133,6 +136,30 @@ def plan(settings: Settings, document: Document, variables: Variables = "{}", op
 
 
 @app.command()
+@with_settings(*BOUNDS)
+def explain(
+    settings: Settings,
+    document: Document,
+    variables: Variables = "{}",
+    operation: OperationName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print which REST calls a query will make, without making any: by level, how they are batched, at most how many."""
+    from gateway import explained  # noqa: PLC0415  other commands do without
+
+    try:
+        reads = explained.explain(build(), settings, _text(document), _object(variables), operation)
+    except Invalid as invalid:
+        fail("; ".join(error.message for error in invalid.errors))
+    except GatewayError as refusal:
+        fail(refusal.message)
+    if as_json:
+        typer.echo(explained.as_json(reads))
+    else:
+        explained.print_table(reads)
+
+
+@app.command()
 @with_settings("upstream", "database_url")
 def demo(settings: Settings, seed: Seed = SEED) -> None:
     """Fill a server with demo data over REST: an upstream, a real Prefect for example, or the embedded server."""
@@ -164,7 +191,12 @@ def check(settings: Settings, as_json: AsJson = False) -> None:
 
 
 def _text(document: str) -> str:
-    return sys.stdin.read() if document == "-" else document
+    if not document.startswith("@"):
+        return sys.stdin.read() if document == "-" else document
+    try:
+        return Path(document[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"The file {document[1:]} can't be read: {error}.", USAGE)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def read_field(reading: Reading, collection_path: str = "") -> Any:
         **{name: (annotation, default) for name, (annotation, default, _) in reading.body.items()},
     }
     return root(
-        Root(partial(reading.check, route), reading.read),
+        Root(partial(reading.check, route), reading.read, routes=lambda _asked, _types: [(reading.method, route)]),
         reading.returns,
         arguments,
         f"{reading.description} ({reading.method} {route})",

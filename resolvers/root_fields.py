@@ -24,9 +24,9 @@ from resolvers.fields import (
 )
 from resolvers.ids import id_argument
 from resolvers.names import graphql_name
-from resolvers.reading import ROOT, fill, parameters, query
+from resolvers.reading import ROOT, fill, parameters, path_of, query
 from resolvers.relations import Listed
-from resolvers.roots import Root
+from resolvers.roots import Root, Route
 from resolvers.sources import Lists, Source, Tokens, Whole, canonical_json
 
 
@@ -40,7 +40,7 @@ def item(collection: Collection) -> Any:
     if not names:
         arguments = {"id": (told(strawberry.ID, "The row's id."), ...)}
     return root(
-        Root(partial(_asked_item, collection), partial(_item, collection)),
+        Root(partial(_asked_item, collection), partial(_item, collection), routes=partial(_routes, collection)),
         collection.row | None,
         {**arguments, **option_arguments(collection.options)},
         f"One row of {collection.path}; null where there is none.",
@@ -50,6 +50,10 @@ def item(collection: Collection) -> Any:
 def _asked_item(collection: Collection, arguments: Row) -> tuple[str | list[str], Row]:
     options = {name: value for name in collection.options if (value := arguments.get(name))}
     return _key_or_names(parameters(collection.named or ""), arguments), options
+
+
+def _routes(collection: Collection, asked: tuple[str | list[str], Row], _types: set[str]) -> list[Route]:
+    return [(collection, 1)] if isinstance(asked[0], str) else [("GET", collection.named or "")]
 
 
 def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
@@ -91,7 +95,13 @@ def _source(collection: Collection) -> Source:
 def count_of(collection: Collection) -> Any:
     """Make the root field that counts a collection's rows."""
     return root(
-        Root(lambda given: canonical_json(collection.body(given)), partial(_count, collection)),
+        Root(
+            lambda given: canonical_json(collection.body(given)),
+            partial(_count, collection),
+            routes=lambda _asked, _types: [
+                ("POST", path_of(collection, "count" if collection.countable else "filter"))
+            ],
+        ),
         int | None,
         filter_arguments(collection),
         f"How many rows of {collection.path} there are.",

@@ -6,8 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from resolvers.collection import Row
+from resolvers.collection import Collection, Row
 from resolvers.context import Context
+
+Route = tuple[str, str] | tuple[Collection, int]
+"""A call by its method and its path, or rows of a collection by so many keys."""
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,5 @@ class Root:
     """
     needed: Sequence[tuple[type[BaseModel], str]] = ()
     """The keys of rows that the read itself looks at, besides their id, each with the rows' type."""
+    routes: Callable[[Any, set[str]], list[Route]] | None = None
+    """Tells what will be read for what is asked, where that can be told."""

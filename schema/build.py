@@ -18,7 +18,7 @@ from resolvers import fields, root_fields
 from resolvers.actions import action_field
 from resolvers.context import Context
 from resolvers.ids import id_argument
-from resolvers.nodes import Found, find
+from resolvers.nodes import Found, asked, find
 from resolvers.readings import read_fields
 from resolvers.roots import Root
 from schema import COLLECTIONS, federation, server
@@ -45,10 +45,21 @@ def nodes() -> dict[str, Any]:
     many = {"ids": (fields.told(list[strawberry.ID], "The rows' ids."), ...)}
     return {
         "node": fields.root(
-            Root(lambda given: id_argument("id", given["id"]), find), Node | None, one, f"The row with an id; {hint}"
+            Root(
+                lambda given: id_argument("id", given["id"]),
+                find,
+                routes=lambda _id, types: [(each, 1) for each in asked(types)],
+            ),
+            Node | None,
+            one,
+            f"The row with an id; {hint}",
         ),
         "nodes": fields.root(
-            Root(lambda given: [id_argument("ids", each) for each in given["ids"]], find_many),
+            Root(
+                lambda given: [id_argument("ids", each) for each in given["ids"]],
+                find_many,
+                routes=lambda ids, types: [(each, len(set(ids))) for each in asked(types)],
+            ),
             list[Node | None],
             many,
             f"The rows with some ids, in their order; {hint}",
