@@ -1,6 +1,7 @@
 """The command line as a user meets it: real processes, free ports, wrong input."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -102,6 +103,17 @@ def test_plan_prints_what_is_read_and_the_generated_source() -> None:
     refused = run("plan", "{ nonsense }")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "nonsense" in refused.stderr
+
+
+def test_explain_prints_the_calls_of_a_query_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "runs.graphql").write_text("query ($n: Int) { flowRuns(first: $n) { nodes { flow { name } } } }")
+    asked = ("explain", "@runs.graphql", "--variables", '{"n": 400}')
+    table = run(*asked, folder=tmp_path).stdout
+    assert re.search(r"^  flow +POST /flows/filter +by key, all in one +2 +400$", table, re.MULTILINE)
+    told = json.loads(run(*asked, "--json", folder=tmp_path).stdout)
+    assert [(read["level"], read["path"]) for read in told["reads"]] == [(0, "/flow_runs/filter"), (1, "/flows/filter")]
+    assert told["calls"] == 4
+    assert "can't be read" in refused("explain", "@nowhere.graphql", folder=tmp_path)
 
 
 def test_a_port_that_is_taken_is_told_before_the_database_is_touched(tmp_path: Path) -> None:
