@@ -23,6 +23,8 @@ class GraphQLRequest:
     operation_name: str | None = None
     authorization: str | None = None
     trace: bool = False
+    ftv1: bool = False
+    """Whether a router asks for `extensions.ftv1`, the tree of the answer's fields."""
     read_only: bool = False
     id: str | None = None
     automatic: bool = False

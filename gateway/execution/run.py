@@ -1,6 +1,7 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from gateway.execution.answers import ReadOnly, answered, failed, refused
 from gateway.execution.compiled import CompiledExecutor, Outcome, Plans
 from gateway.execution.cost import Cost
 from gateway.execution.documents import Document, Documents, graphql_schema
+from gateway.execution.ftv1 import traced
 from gateway.execution.incremental import IncrementalExecutor
 from gateway.execution.known import KnownDocuments
 from gateway.execution.parts import Parts, execute_in_parts
@@ -129,7 +131,7 @@ class Execution:
 
         if operation.operation is not OperationType.QUERY:
             return cast("Answer", await self._to_its_end(execute()))
-        key = None if request.trace else _key(request)
+        key = None if request.trace or request.ftv1 else _key(request)
         if key is None:
             return await execute()
         answer, _ = await self._flights.join(key, request.deadline, execute)
@@ -192,6 +194,7 @@ class Execution:
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
         context = answer = None
+        start = time.time_ns()
         try:
             context = self._make_context(Recorded(session, request.together))
             self._cost.check(operation, document.fragments, variables.coerced)
@@ -200,6 +203,8 @@ class Execution:
                 answer = await self._parts(document, request, context, calls, partial(_release, session, context))
             else:
                 answer = answered(await self._result(document, operation, request, variables, context), calls)
+                if request.ftv1:
+                    answer = traced(answer, self._schema, document, operation, variables, start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             answer = failed(error)
         finally:

@@ -170,6 +170,7 @@ def _request(headers: Headers, raw: Any, deadline: float, *, read_only: bool) ->
         operation_name=asked.operation_name,
         authorization=headers.get(b"authorization"),
         trace=headers.get(b"x-upstream-trace") == "1",
+        ftv1=headers.get(b"apollo-federation-include-trace") == "ftv1",
         read_only=read_only,
         id=asked.id,
         automatic=asked.automatic,
