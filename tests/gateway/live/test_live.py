@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from gateway.live import feeds
-from tests.gateway.live.talking import Client, client
-from tests.gateway.stack import Gateway, open_gateway
+from tests.gateway.live.talking import Client, client, relay
+from tests.gateway.stack import Gateway, open_gateway, open_upstream, uuid
 from tests.services import patiently
 
 pytestmark = pytest.mark.usefixtures("no_environment")
@@ -33,7 +33,7 @@ async def embedded(tmp_path: Path, quick: None) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", "prefect"])
 async def gateway(request: pytest.FixtureRequest, tmp_path: Path, quick: None) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'live.db'}"}
@@ -176,6 +176,65 @@ async def test_an_or_that_would_let_other_runs_in_is_refused(embedded: Gateway) 
         message = await listener.hear()
     assert (message["type"], message["id"]) == ("error", "1")
     assert message["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_an_older_server_is_read_again_and_again(quick: None) -> None:
+    async with (
+        open_upstream() as upstream,
+        open_gateway(ws="auto", upstream=upstream.url) as gateway,
+        client(gateway.url) as listener,
+    ):
+        await listener.begin()
+        await listener.subscribe("1", "subscription { flowRunUpdated { name stateName } }")
+        await upstream.until_asked("/flow_runs/filter", times=2)
+        upstream.rows["flow_runs"][1] |= {"state_name": "Late", "state_id": uuid(9)}
+        assert await listener.data() == {"name": "run 102", "stateName": "Late"}
+
+
+async def test_nothing_is_lost_or_told_twice_when_the_socket_dies(embedded: Gateway) -> None:
+    """The way to the server is cut again and again, and is down for a time as when a server restarts."""
+    async with (
+        relay(f"{embedded.url}/api") as way,
+        open_gateway(ws="auto", upstream=way.url) as gateway,
+        client(gateway.url) as listener,
+    ):
+        await listener.begin()
+        await listener.subscribe("1", 'subscription { events(filter: {event: {prefix: ["fault."]}}) { event } }')
+        await asyncio.sleep(0.5)
+        sent = []
+        for number in range(60):
+            if number % 20 == 5:
+                way.cut(up=True)
+            if number % 20 in {10, 15}:
+                way.cut(up=number % 20 == 15)
+            sent.append(f"fault.{number}")
+            event = {"event": sent[-1], "occurred": datetime.now(UTC).isoformat(), "id": str(uuid4())}
+            await rest(embedded, "/events", [{**event, "resource": {"prefect.resource.id": "r"}}])
+        told = [(await listener.data())["event"] for _ in sent]
+        # What follows is the next, not one of them again.
+        event = {"event": "fault.end", "occurred": datetime.now(UTC).isoformat(), "id": str(uuid4())}
+        await rest(embedded, "/events", [{**event, "resource": {"prefect.resource.id": "r"}}])
+        last = (await listener.data())["event"]
+    assert sorted(told) == sorted(sent)
+    assert last == "fault.end"
+
+
+async def test_one_connection_serves_all_who_want_the_same(embedded: Gateway) -> None:
+    async with (
+        relay(f"{embedded.url}/api") as way,
+        open_gateway(ws="auto", upstream=way.url) as gateway,
+        AsyncExitStack() as stack,
+    ):
+        listeners = [await stack.enter_async_context(client(gateway.url)) for _ in range(10)]
+        run = await run_of(embedded, "f")
+        for number, listener in enumerate(listeners):
+            await listener.begin()
+            await listener.subscribe("1", f"subscription Number{number} {{ flowRunUpdated {{ id stateName }} }}")
+        await asyncio.sleep(0.5)
+        await set_state(embedded, run, "Told")
+        assert [await listener.data() for listener in listeners] == [{"id": run, "stateName": "Told"}] * 10
+        # One of the socket, the others of reads, which are kept.
+        assert len(way._writers) < 10
 
 
 async def test_a_slow_client_is_told_so(tmp_path: Path, quick: None) -> None:
