@@ -33,7 +33,7 @@ async def embedded(tmp_path: Path, quick: None) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(params=["embedded", "prefect"])
+@pytest.fixture(params=["embedded", "prefect", "without sockets"])
 async def gateway(request: pytest.FixtureRequest, tmp_path: Path, quick: None) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'live.db'}"}
@@ -62,8 +62,11 @@ async def set_state(gateway: Gateway, run: str, name: str) -> None:
 
 
 async def log(gateway: Gateway, run: str, *messages: str) -> None:
-    now = datetime.now(UTC).isoformat()
-    lines = [{"name": "n", "level": 20, "message": text, "timestamp": now, "flow_run_id": run} for text in messages]
+    # Each at a moment of its own: those of one moment have no order.
+    lines = [
+        {"name": "n", "level": 20, "message": text, "timestamp": datetime.now(UTC).isoformat(), "flow_run_id": run}
+        for text in messages
+    ]
     await rest(gateway, "/logs/", lines)
 
 
