@@ -6,7 +6,7 @@ SHELL := /bin/sh
 OLD := 2.8.7 2.20.27 3.0.0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help pictures serve test coverage fuzz alike crashes lint format schema bench bench-peers bench-report bench-embedded plans clean test-old test-long
+.PHONY: help pictures serve test coverage fuzz alike crashes lint format schema bench bench-peers bench-report bench-embedded bench-live plans clean test-old test-long
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -67,6 +67,9 @@ bench-report: .venv/bench.installed ## Writes README's table and chart from test
 
 bench-embedded: .venv/bench.installed ## Compares the embedded server with a real Prefect on SQLite, 8 minutes; BENCH="--rounds 1 --seconds 2" is quick.
 	@$(BIN)/python -m tests.bench.embedded $(BENCH)
+
+bench-live: .venv/bench.installed ## Memory and lag of BENCH="1000 1": so many subscribers on one process, with so many distinct operations.
+	@$(BIN)/python -m tests.bench.live $(BENCH)
 
 plans: .venv/bench.installed ## Prints how SQLite finds what a UI asks for among a million flow runs; PLANS=--details prints its plans too.
 	@$(BIN)/python -m tests.bench.plans $(PLANS)
