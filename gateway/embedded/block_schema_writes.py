@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import HTTPException, Request, Response
+from orjson import Fragment
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -16,6 +17,7 @@ from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by, read_rows
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import BLOCK_SCHEMA_REFERENCES
+from gateway.embedded.types import dump_json
 from gateway.embedded.writes import answer, remove
 from schema.block_schemas import UNVERSIONED, BlockSchema, BlockSchemaCreate
 
@@ -43,7 +45,7 @@ async def create_block_schema(request: Request, block_schema: BlockSchemaCreate)
         id_ = add_schema(connection, **values)
         row = found(read_by(connection, "block_schemas", id=id_), SCHEMA_NOT_FOUND)
         # What was sent is answered, not what it is when it is read.
-        return 201, row | {"fields": {"block_schema_references": {}, **fields}}
+        return 201, row | {"fields": Fragment(dump_json({"block_schema_references": {}, **fields}))}
 
     return await answer(request, create)
 

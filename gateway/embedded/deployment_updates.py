@@ -40,6 +40,8 @@ def update_deployment_row(connection: Connection, id_: str, deployment: Deployme
     if there is None:
         return False
     given = deployment.model_dump(mode="json", exclude_unset=True, exclude={"schedules", "version_info"})
+    if deployment.job_variables is None:  # null changes nothing, as in Prefect
+        given.pop("job_variables", None)
     _check(connection, there, deployment)
     if deployment.concurrency_options:
         given["concurrency_options"] = deployment.concurrency_options.model_dump(mode="json")

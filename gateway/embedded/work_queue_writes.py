@@ -55,6 +55,8 @@ def _add(connection: Connection, pool_id: str, work_queue: WorkQueueCreate, exis
     if connection.scalar(select(QUEUES.c.id).where(QUEUES.c.work_pool_id == pool_id, QUEUES.c.name == work_queue.name)):
         raise HTTPException(409, exists)
     values = work_queue.model_dump(mode="json", exclude_unset=True)
+    if work_queue.filter is not None:
+        values["filter"] = work_queue.filter.model_dump(mode="json")
     return read_row(connection, "work_queues", QUEUES.c.id == create_queue(connection, pool_id, values))
 
 

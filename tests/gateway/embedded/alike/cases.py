@@ -19,7 +19,7 @@ Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 READS = re.compile(
     r"GET .*|POST .*/(filter|count|paginate|history|lateness|validate|next-runs|count-\S+|counts|count-by/\S+"
-    r"|get_runs|get_scheduled_flow_runs|concurrency_status)"
+    r"|concurrency_status)"
 )
 
 

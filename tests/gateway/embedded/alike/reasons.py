@@ -47,6 +47,7 @@ REASONS: list[tuple[str, str]] = [
     ),
     (r"422: .*name cannot be an empty string", "An empty name is refused in other words."),
     (r'^POST /work_pools/ 422: .*(ctx.pattern|"string_pattern_mismatch")', "An empty name is refused in other words."),
+    (r"^POST /block_types/ 201: ", "Of two types with one name Prefect answers the older instead of the one that it made."),
     (r"404: .detail: .Not Found", "A name with a line break is no route of Prefect."),
     (r"404 \| 4\d\d: ..detail.: .Not Found", "A name with a line break is no route of Prefect."),
 ]
