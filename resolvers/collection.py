@@ -67,6 +67,8 @@ class Collection:
     """Route that reads a row by an id, where it is not "/{id}" after its path."""
     offsets: bool = True
     """Whether `/filter` skips rows by an `offset`; else they are read and left out."""
+    short_pages: bool = False
+    """Whether a page may be short though more rows follow, as some are left out once it is cut: the largest lacks the fewest."""
     countable: bool = True
     """Whether there is a `/count`."""
 

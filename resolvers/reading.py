@@ -110,9 +110,10 @@ async def window(
     One row beyond the window tells whether more follow, where it fits into the last page.
     """
     read: list[Any] = []
-    wanted = asked.first if asked.first and asked.first % size == 0 else asked.first + 1
+    fits = asked.first and asked.first % size == 0 and not collection.short_pages
+    wanted = asked.first if fits else asked.first + 1
     while len(read) < wanted:
-        limit = min(size, wanted - len(read))
+        limit = size if collection.short_pages else min(size, wanted - len(read))
         found = await page(
             rows, collection, groups, parent, sort=asked.sort, limit=limit, offset=asked.offset + len(read) or None
         )

@@ -85,5 +85,6 @@ CONCURRENCY_LIMITS = Collection(
     actions=ACTIONS,
     stored=False,
     bulk=False,
+    short_pages=True,
     countable=False,
 )

@@ -15,7 +15,7 @@ from gateway.embedded.hot import Router
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
 from gateway.embedded.shapes import Row
-from schema.events import Event, EventCount, EventCountable, EventCreate, EventFilter, EventQuery, EventTimeUnit
+from schema.events import Event, EventCount, EventCountable, EventCreate, EventQuery, EventTimeUnit
 
 router = Router(prefix="/events", tags=["events"])
 
@@ -74,7 +74,7 @@ async def _page(request: Request, read: Any) -> Response:
 async def count_events(
     request: Request,
     countable: EventCountable,
-    filter: Annotated[EventFilter, Body()],  # noqa: A002 (the parameter's name in the API)
+    filter: Annotated[EventQuery, Body()],  # noqa: A002 (the parameter's name in the API)
     time_unit: Annotated[EventTimeUnit, Body()] = EventTimeUnit.DAY,
     time_interval: Annotated[float, Body(ge=0.01)] = 1.0,
 ) -> Response:

@@ -6,6 +6,8 @@ TWO_FAULTS = (
 UNIONS = (
     "What may be of several models is told with the errors of each by Prefect, with those of the one that it is here."
 )
+NOTHING_SENT = "A missing key is told with the whole body as input."
+IN_SETS = "Prefect reads lists of ids as sets, and tells the faults in them in an order of its own."
 REWRITTEN = "Prefect tells the body as its validators changed it, the embedded server as it was sent."
 
 REASONS: list[tuple[str, str]] = [
@@ -28,8 +30,33 @@ REASONS: list[tuple[str, str]] = [
     (r'422: .*"uuid_(parsing|type)" \| ', "A text that is no UUID is refused in other words."),
     (r"422: .(detail|exception_detail|exception_message|request_body): .*(<absent>|Invalid limit)", TWO_FAULTS),
     (r"^POST /work_pools/ 422: .exception_detail: ", TWO_FAULTS),
-    (r"^POST /ui/\S+ 422: .exception_detail\[\].input: null", "A missing key is told with the whole body as input."),
-    (r"^\S+ \S*/(automations|schedules|events|deployments)/?\S* 422: .exception_detail: ", UNIONS),
+    (r"^POST \S+/history 422: .exception_detail\[\].input: null", NOTHING_SENT),
+    (r"^POST /ui/\S+ 422: .exception_detail\[\].input: null", NOTHING_SENT),
+    (r"^\S+ \S*/(automations|schedules|events|deployments)/?\S* 422: .exception_detail(\[\]\S*)?: ", UNIONS),
+    (
+        r"^\S+ /automations/\S* 20[14] \| 422",
+        "An action without its type: Prefect takes it for the first kind that fits.",
+    ),
+    (
+        r"^POST /concurrency_limits/filter 200: ",
+        "Prefect leaves the limits of no tag out of a page that is cut already, so that it may be short.",
+    ),
+    (
+        r"^POST /flow_runs/\S*set_state 20\d: .*state_details\.(pause_timeout|cache_expiration): ",
+        "The embedded server tells every moment in UTC.",
+    ),
+    (
+        r"^POST /deployments/\S+/create_flow_run/bulk 200 \| 409",
+        "Of runs that refer to what is not there Prefect tells the database's error, the embedded server makes none.",
+    ),
+    (r"422: .exception_detail\[\].loc\[\]: \d+ \| \d+$", IN_SETS),
+    (r"422: .exception_detail\[\].input: \"[^\"]*\" \| \"[^\"]*\"$", IN_SETS),
+    (r"422: .exception_detail\[\].loc: .*_\", (\d+|\"\w+\")\]", IN_SETS),
+    (r"422: .exception_detail\[\].ctx.error: \"", IN_SETS),
+    (
+        r'422: .exception_detail\[\].type: "literal_error" \| "enum"',
+        "A value that is none of a few is refused in other words.",
+    ),
     (r"422: .request_body\S*(within|retries|retry_delay|parameters): ", REWRITTEN),
     (r"^POST /deployments/\S+/schedules 422: .request_body: ", "A schedule that cannot be read is told by itself."),
     (
@@ -47,7 +74,10 @@ REASONS: list[tuple[str, str]] = [
     ),
     (r"422: .*name cannot be an empty string", "An empty name is refused in other words."),
     (r'^POST /work_pools/ 422: .*(ctx.pattern|"string_pattern_mismatch")', "An empty name is refused in other words."),
-    (r"^POST /block_types/ 201: ", "Of two types with one name Prefect answers the older instead of the one that it made."),
+    (
+        r"^POST /block_types/ 201: ",
+        "Of two types with one name Prefect answers the older instead of the one that it made.",
+    ),
     (r"404: .detail: .Not Found", "A name with a line break is no route of Prefect."),
     (r"404 \| 4\d\d: ..detail.: .Not Found", "A name with a line break is no route of Prefect."),
 ]
