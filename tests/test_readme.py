@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from graphql import build_schema, parse, validate
 
 from gateway.settings import Settings
 
@@ -33,6 +34,12 @@ def test_the_query_has_the_answer(tmp_path: Path) -> None:
     run("demo", "--embedded", "--database", database)
     answer = run("query", "--embedded", "--database", database, block("query"))
     assert json.loads(answer) == json.loads(block("answer"))
+
+
+@pytest.mark.parametrize("document", re.findall(r"^```graphql\n(.*?)```", README, re.MULTILINE | re.DOTALL))
+def test_each_operation_is_valid(document: str) -> None:
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text("utf-8"), assume_valid_sdl=True)
+    assert validate(schema, parse(document)) == []
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\| `prefect-graphql ([\w-]+)", README, re.MULTILINE))
