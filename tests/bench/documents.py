@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from graphql import execute, parse, validate
+from graphql import GraphQLSchema, execute, parse, specified_directives, validate
 from starlette.applications import Starlette
 
 from gateway.app import create_app
@@ -70,7 +70,9 @@ def through_endpoint(app: Starlette) -> Ask:
 
 def by_graphql_core(upstream: Upstream, settings: Settings) -> Ask:
     """Return what executes a document by graphql-core, with the gateway's client and resolvers."""
-    schema = graphql_schema(build())
+    made = graphql_schema(build()).to_kwargs()
+    # `execute` refuses a schema that has @defer and @stream.
+    schema = GraphQLSchema(**{**made, "directives": specified_directives})
 
     async def ask(text: str) -> Any:
         session = upstream.session(authorization=None, deadline=asyncio.get_running_loop().time() + 30)

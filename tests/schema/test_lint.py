@@ -44,7 +44,7 @@ def lint(npm: Callable[..., Path], tmp_path: Path) -> Callable[[str], Problems]:
 
 
 def told(problem: dict[str, Any]) -> str:
-    return f"{problem['line']}: {problem['message']} ({problem['ruleId']})"
+    return f"{problem.get('line')}: {problem['message']} ({problem['ruleId']})"
 
 
 def test_the_schema_keeps_to_the_rules(lint: Callable[[str], Problems]) -> None:

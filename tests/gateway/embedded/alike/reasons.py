@@ -7,6 +7,7 @@ UNIONS = (
     "What may be of several models is told with the errors of each by Prefect, with those of the one that it is here."
 )
 NOTHING_SENT = "A missing key is told with the whole body as input."
+IN_OTHER_WORDS = "A value that is none of a few, or no list, is refused in other words."
 IN_SETS = "Prefect reads lists of ids as sets, and tells the faults in them in an order of its own."
 REWRITTEN = "Prefect tells the body as its validators changed it, the embedded server as it was sent."
 
@@ -53,10 +54,8 @@ REASONS: list[tuple[str, str]] = [
     (r"422: .exception_detail\[\].input: \"[^\"]*\" \| \"[^\"]*\"$", IN_SETS),
     (r"422: .exception_detail\[\].loc: .*_\", (\d+|\"\w+\")\]", IN_SETS),
     (r"422: .exception_detail\[\].ctx.error: \"", IN_SETS),
-    (
-        r'422: .exception_detail\[\].type: "literal_error" \| "enum"',
-        "A value that is none of a few is refused in other words.",
-    ),
+    (r'422: .exception_detail\[\].type: "literal_error" \| "enum"', IN_OTHER_WORDS),
+    (r'422: .exception_detail\[\].(msg|type): ".*set.*" \| ".*list.*"', IN_OTHER_WORDS),
     (r"422: .request_body\S*(within|retries|retry_delay|parameters): ", REWRITTEN),
     (r"^POST /deployments/\S+/schedules 422: .request_body: ", "A schedule that cannot be read is told by itself."),
     (
