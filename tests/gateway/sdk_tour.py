@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 from prefect import flow, pause_flow_run, task
@@ -11,6 +12,7 @@ from prefect.cache_policies import INPUTS
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.concurrency.sync import concurrency
 from prefect.events import emit_event
 from prefect.input import RunInput
@@ -79,10 +81,12 @@ def asking() -> int:
 
 
 def resume(client: SyncPrefectClient) -> None:
-    """Answer the run that is paused, as soon as it is."""
-    while not (paused := client.read_flow_runs(flow_run_filter=FlowRunFilter(state={"type": {"any_": ["PAUSED"]}}))):
-        pass
-    client.resume_flow_run(paused[0].id, run_input={"number": 7})
+    """Answer the run that is paused, as soon as it takes an answer: a moment after it is paused it says which."""
+    while True:
+        paused = client.read_flow_runs(flow_run_filter=FlowRunFilter(state={"type": {"any_": ["PAUSED"]}}))
+        if paused and client.resume_flow_run(paused[0].id, run_input={"number": 7}).status == SetStateStatus.ACCEPT:
+            return
+        time.sleep(0.1)
 
 
 async def deferred() -> list[Any]:
