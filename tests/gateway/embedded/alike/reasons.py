@@ -50,6 +50,10 @@ REASONS: list[tuple[str, str]] = [
         r"^POST /deployments/\S+/create_flow_run/bulk 200 \| 409",
         "Of runs that refer to what is not there Prefect tells the database's error, the embedded server makes none.",
     ),
+    (
+        r"422: .exception_detail: \[\{.input.: null, .loc.: \[.body., .limit.\]",
+        "A body that is no object is told as such, by Prefect as one that lacks keys.",
+    ),
     (r"422: .exception_detail\[\].loc\[\]: \d+ \| \d+$", IN_SETS),
     (r"422: .exception_detail\[\].input: \"[^\"]*\" \| \"[^\"]*\"$", IN_SETS),
     (r"422: .exception_detail\[\].loc: .*_\", (\d+|\"\w+\")\]", IN_SETS),
