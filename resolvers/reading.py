@@ -102,6 +102,11 @@ async def page(rows: Rows, collection: Collection, groups: Row, parent: str = RO
     return read[skipped:]
 
 
+def wanted_of(collection: Collection, first: int, size: int) -> int:
+    """Return how many rows are read for a window: one beyond it, unless the window is whole pages of `size`."""
+    return first if first and first % size == 0 and not collection.short_pages else first + 1
+
+
 async def window(
     rows: Rows, collection: Collection, groups: Row, asked: Window, size: int, parent: str = ROOT
 ) -> Slice:
@@ -110,8 +115,7 @@ async def window(
     One row beyond the window tells whether more follow, where it fits into the last page.
     """
     read: list[Any] = []
-    fits = asked.first and asked.first % size == 0 and not collection.short_pages
-    wanted = asked.first if fits else asked.first + 1
+    wanted = wanted_of(collection, asked.first, size)
     while len(read) < wanted:
         limit = size if collection.short_pages else min(size, wanted - len(read))
         found = await page(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from resolvers.collection import Collection
-from resolvers.reading import Window, filter_path, path_of
+from resolvers.reading import Window, filter_path, path_of, wanted_of
 from resolvers.relations import Via
 from resolvers.sources import Children, Gathered, Lists, Named, Source, Tokens, Whole
 from resolvers.tokens import PAGE as TOKEN_PAGE
@@ -66,7 +66,7 @@ class Bounds:
         together = self.chunks(parents)
         if asking.rows:
             # A page for all parents of a chunk; where it finishes less than half of them, the rest are read each alone.
-            alone = times(parents, self._pages(window))
+            alone = times(parents, self._pages(collection, window.first))
             many = parents is None or parents > 1
             how = "one for all parents, then one a parent that it leaves out" if many else "one a page"
             calls = alone if not many else _sum(together, alone)
@@ -138,9 +138,10 @@ class Bounds:
         how = "one a page" if parents == 1 else "one a page of each parent"
         ways: list[Way] = []
         if asking.rows:
-            calls = times(parents, self._pages(asking.window))
+            first = asking.window.first
+            calls = times(parents, self._pages(collection, first))
             ways.append(("POST", path, how, calls, times(calls, self._size)))
-            if asking.more and asking.window.first % self._size == 0:
+            if asking.more and wanted_of(collection, first, self._size) == first:
                 ways.append(("POST", path, "the row after each page", parents, parents))
         return ways + (self._counts(collection, parents) if asking.total else [])
 
@@ -158,9 +159,8 @@ class Bounds:
             )
         ]
 
-    def _pages(self, window: Window) -> int:
-        wanted = window.first if window.first and window.first % self._size == 0 else window.first + 1
-        return -(-wanted // self._size)
+    def _pages(self, collection: Collection, first: int) -> int:
+        return -(-wanted_of(collection, first, self._size) // self._size)
 
 
 def _sum(left: int | None, right: int | None) -> int | None:
