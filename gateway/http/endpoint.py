@@ -81,28 +81,26 @@ class GraphQLEndpoint:
             raw = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
             raw = from_url(scope)
-        in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
-        if self._streams is not None and not isinstance(raw, list) and preferred(headers.get(b"accept"), (SSE,)):
-            request = _request(headers, raw, deadline, read_only=method != "POST")
-            subscribes = self._execution.is_subscription(request)
-            if subscribes or media == SSE:
-                answers = self._streams.subscribe(request) if subscribes else self._execution.run(request)
-                await sse.respond(answers, receive, send)
-                return
         answer: Answer | Answers
         if isinstance(raw, list):
             answer = await _while_connected(self._batch(raw, headers, deadline), receive)
-        elif in_parts is None:
-            request = _request(headers, raw, deadline, read_only=method != "POST")
-            answer = await _while_connected(self._execution.run(request), receive)
         else:
             request = _request(headers, raw, deadline, read_only=method != "POST")
-            delivered = await _while_connected(self._execution.run_in_parts(request), receive)
-            if isinstance(delivered, Parts):
-                sending = send_parts(send, delivered, in_parts, wanted.other, _EVERY)
-                await _while_connected(sending, receive)
-                return
-            answer = delivered
+            if self._streams is not None and preferred(headers.get(b"accept"), (SSE,)):
+                subscribes = self._execution.is_subscription(request)
+                if subscribes or media == SSE:
+                    answers = self._streams.subscribe(request) if subscribes else self._execution.run(request)
+                    await sse.respond(answers, receive, send)
+                    return
+            in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
+            if in_parts is None:
+                answer = await _while_connected(self._execution.run(request), receive)
+            else:
+                delivered = await _while_connected(self._execution.run_in_parts(request), receive)
+                if isinstance(delivered, Parts):
+                    await _while_connected(send_parts(send, delivered, in_parts, wanted.other, _EVERY), receive)
+                    return
+                answer = delivered
         coding, content = await self._encoder.encode(answer.content(), wanted)
         status = 200 if media == JSON and answer.well_formed else answer.status
         added = {} if coding is IDENTITY else {"content-encoding": coding.name}
