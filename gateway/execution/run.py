@@ -71,7 +71,6 @@ class Execution:
         self._upstream = upstream
         self._settings = settings
         self._make_context = make_context
-        self.seconds = settings.deadline
         self._flights = upstream.flights()
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -152,23 +151,23 @@ class Execution:
             if isinstance(variables, list):
                 return refused(variables)
             self._cost.check(operation, document.fragments, variables.coerced)
-            return Subscription(self, self._strawberry, document, operation, request, variables)
+            context = partial(self.context, request.authorization)
+            return Subscription(context, self._strawberry, document, operation, request, variables)
         except GraphQLError as error:
             return refused([error])
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             return failed(error)
 
     @asynccontextmanager
-    async def context(self, request: GraphQLRequest, deadline: float) -> AsyncIterator[Any]:
+    async def context(self, authorization: str | None) -> AsyncIterator[Any]:
         """Give the resolvers' context for what is read for a subscription at one time."""
-        session = self._upstream.session(authorization=request.authorization, deadline=deadline, trace=False)
+        deadline = asyncio.get_running_loop().time() + self._settings.deadline
+        session = self._upstream.session(authorization=authorization, deadline=deadline, trace=False)
         context = self._make_context(Recorded(session))
         try:
             yield context
         finally:
-            session.close()
-            if isinstance(context, Context):
-                context.forget()
+            _release(session, context)
 
     def _variables(
         self, operation: OperationDefinitionNode, request: GraphQLRequest

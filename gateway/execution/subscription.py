@@ -1,8 +1,9 @@
 """One subscription: its document admitted, its arguments checked, and the answers that it makes of what is told."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
 
 import strawberry
 from graphql import (
@@ -32,8 +33,8 @@ from resolvers.selection import leaves_under
 # Strawberry's own test of awaitables, several times faster than graphql-core's.
 EXECUTOR: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
 
-if TYPE_CHECKING:
-    from gateway.execution.run import Execution
+Open = Callable[[], AbstractAsyncContextManager[Any]]
+"""Gives the resolvers' context for what is read at one time."""
 
 
 class Subscription:
@@ -41,7 +42,7 @@ class Subscription:
 
     def __init__(
         self,
-        execution: "Execution",
+        context: Open,
         schema: strawberry.Schema,
         document: Document,
         operation: OperationDefinitionNode,
@@ -49,7 +50,7 @@ class Subscription:
         variables: VariableValues,
     ) -> None:
         self.request = request
-        self._execution = execution
+        self._context = context
         self._schema = graphql_schema(schema)
         self._document = document
         node = _field(operation.selection_set, document)
@@ -62,12 +63,12 @@ class Subscription:
 
     async def follow(self) -> Following:
         """Return what is to be followed."""
-        async with self._execution.context(self.request, self._deadline()) as context:
+        async with self._context() as context:
             return await self.live.follow(context, self.asked)
 
     async def answers(self, told: Sequence[Row]) -> list[Answer]:
         """Return the answers to what is told, read and resolved together; a failure is one answer for all of it."""
-        async with self._execution.context(self.request, self._deadline()) as context:
+        async with self._context() as context:
             try:
                 values = await self.live.values(context, self.asked, told, self.selected)
             except GraphQLError as failure:
@@ -88,9 +89,6 @@ class Subscription:
             return Answer(None, [formatted(error) for error in executor])
         result = await cast("CompiledExecutor", executor).interpret(context)
         return Answer(result.data, [formatted(error) for error in result.errors or ()])
-
-    def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._execution.seconds
 
 
 def _field(selected: SelectionSetNode, document: Document) -> FieldNode:

@@ -227,9 +227,7 @@ class Streams:
         """Return what reads a topic by time for a caller."""
 
         async def read(topic: Followed, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
-            deadline = asyncio.get_running_loop().time() + self._settings.deadline
-            request = GraphQLRequest("", deadline, authorization=authorization)
-            async with self._execution.context(request, deadline) as context:
+            async with self._execution.context(authorization) as context:
                 async for rows in topic.read(context, wanted, since, until):
                     yield rows
 
