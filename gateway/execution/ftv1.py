@@ -2,12 +2,12 @@
 
 The message is `Trace` of https://www.npmjs.com/package/@apollo/usage-reporting-protobuf. Of it a dozen fields of two wire
 types are written, which is less than what a protobuf library and generated code would add. The tree is read off the
-answer, so that it is the same whichever executor made it; single fields have no times, as rows are read a level at a time.
+answer, so that it is the same whichever executor made it. A field that reads has the time of its read, which is one for
+all rows of a level; all else is there as soon as what it stands in, and takes no time.
 """
 
 import base64
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,20 +27,36 @@ from graphql.execution.values import VariableValues, get_argument_values
 
 from gateway.execution.documents import Document
 from gateway.execution.request import Answer
+from gateway.execution.times import Keys, Times
 
 Path = tuple[str | int, ...]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a field is in the answer, and when it was read, or there with what it stands in; from the operation's start."""
+
+    path: Path = ()
+    keys: Keys = ()
+    start: int = 0
+    end: int = 0
+
+    def field(self, key: str, times: Times) -> "Place":
+        """Return the place of a field in here."""
+        keys = (*self.keys, key)
+        return Place((*self.path, key), keys, *times.spans.get(keys, (self.end, self.end)))
+
+
 @dataclass
 class Traced:
-    """One operation that was executed, from `start` to `end` in nanoseconds of the epoch."""
+    """One operation that was executed, in `duration` nanoseconds."""
 
     schema: GraphQLSchema
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
-    start: int
-    end: int
+    times: Times
+    duration: int
     data: Any = None
     errors: Sequence[Mapping[str, Any]] = ()
     _details: dict[str, FragmentDetails] = field(init=False)
@@ -54,8 +70,9 @@ class Traced:
 
     def text(self) -> str:
         """Return the trace as it stands in `extensions.ftv1`."""
-        message = _part(4, _time(self.start)) + _part(3, _time(self.end))
-        message += _number(11, self.end - self.start) + _part(14, self._root())
+        start = self.times.start
+        message = _part(4, _time(start)) + _part(3, _time(start + self.duration))
+        message += _number(11, self.duration) + _part(14, self._root())
         return base64.b64encode(message).decode()
 
     def _place(self, path: Sequence[str | int]) -> Path:
@@ -78,20 +95,20 @@ class Traced:
         if kind is None or not isinstance(self.data, dict):
             return content
         fields = collect_fields(self.schema, self._details, self.variables, kind, self.operation).grouped_field_set
-        return content + b"".join(self._children(kind, fields, self.data, ()))
+        return content + b"".join(self._children(kind, fields, self.data, Place()))
 
     def _children(
-        self, kind: GraphQLObjectType, fields: Mapping[str, list[FieldDetails]], made: Any, path: Path
+        self, kind: GraphQLObjectType, fields: Mapping[str, list[FieldDetails]], made: Any, place: "Place"
     ) -> Iterator[bytes]:
         for key, details in fields.items():
             declared = kind.fields.get(details[0].node.name.value)
             if declared is None or key not in made:  # __typename is traced by nobody
                 continue
-            node, at = details[0].node, (*path, key)
+            node, at = details[0].node, place.field(key, self.times)
             content = _text(1, key) + _text(3, str(declared.type)) + _text(13, kind.name)
             if key != node.name.value:
                 content += _text(14, node.name.value)
-            content += b"".join(self._errors(at))
+            content += _number(8, at.start) + _number(9, at.end) + b"".join(self._errors(at.path))
             inner = get_named_type(declared.type)
             if not is_leaf_type(inner):
                 types = self._entities(node, declared) if is_abstract_type(inner) else None
@@ -99,14 +116,14 @@ class Traced:
             yield _part(12, content)
 
     def _within(
-        self, kind: Any, details: list[FieldDetails], value: Any, path: Path, types: Sequence[str] | None
+        self, kind: Any, details: list[FieldDetails], value: Any, place: "Place", types: Sequence[str] | None
     ) -> Iterator[bytes]:
         """Write what is in an object, or in a list of them, whose items may have types that are known."""
         if isinstance(value, list):
             for index, item in enumerate(value):
-                at = (*path, index)
+                at = replace(place, path=(*place.path, index))
                 named = types[index : index + 1] if types else None
-                inner = [*self._errors(at), *self._within(kind, details, item, at, named)]
+                inner = [*self._errors(at.path), *self._within(kind, details, item, at, named)]
                 yield _part(12, _number(2, index, always=True) + b"".join(inner))
         elif isinstance(value, dict):
             name = value.get("__typename") or (types[0] if types else kind.name)
@@ -115,7 +132,7 @@ class Traced:
                 fields = collect_subfields(
                     self.schema, self._details, self.variables, self.operation, found, details
                 ).grouped_field_set
-                yield from self._children(found, fields, value, path)
+                yield from self._children(found, fields, value, place)
 
     def _entities(self, node: FieldNode, declared: Any) -> list[str] | None:
         """Return the types that the representations of entities name."""
@@ -137,17 +154,17 @@ def traced(
     document: Document,
     operation: OperationDefinitionNode,
     variables: VariableValues,
-    start: int,
+    times: Times,
 ) -> Answer:
     """Add the trace of an operation to its answer."""
-    end = time.time_ns()
+    duration = times.passed()
     trace = Traced(
         schema,
         operation,
         document.fragments,
         variables,
-        start,
-        end,
+        times,
+        duration,
         json.loads(answer.content()).get("data"),
         answer.errors,
     )

@@ -1,7 +1,6 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,6 +25,7 @@ from gateway.execution.recorded import Recorded
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.seams import Session, Upstream
 from gateway.execution.subscription import EXECUTOR, Subscription
+from gateway.execution.times import Times
 from gateway.execution.values import check_variables
 from gateway.settings import Settings
 from resolvers.context import Context
@@ -193,7 +193,7 @@ class Execution:
             authorization=request.authorization, deadline=request.deadline, trace=request.trace
         )
         context = answer = None
-        start = time.time_ns()
+        times = Times() if request.ftv1 else None
         try:
             context = self._make_context(Recorded(session, request.together))
             self._cost.check(operation, document.fragments, variables.coerced)
@@ -201,9 +201,9 @@ class Execution:
             if in_parts:
                 answer = await self._parts(document, request, context, calls, partial(_release, session, context))
             else:
-                answer = answered(await self._result(document, operation, request, variables, context), calls)
-                if request.ftv1:
-                    answer = traced(answer, self._schema, document, operation, variables, start)
+                answer = answered(await self._result(document, operation, request, variables, context, times), calls)
+                if times:
+                    answer = traced(answer, self._schema, document, operation, variables, times)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             answer = failed(error)
         finally:
@@ -226,11 +226,11 @@ class Execution:
         return result if isinstance(result, Parts) else answered(result, calls)
 
     def _executor(
-        self, kind: type[E], document: Document, request: GraphQLRequest, context: Any
+        self, kind: type[E], document: Document, request: GraphQLRequest, context: Any, times: Times | None = None
     ) -> E | list[GraphQLError]:
-        built = kind.build(
-            self._schema, document.ast, None, context, request.variables, request.operation_name, **EXECUTOR
-        )
+        variables, name, middleware = request.variables, request.operation_name, [times] if times else None
+        options = {**EXECUTOR, "middleware": middleware}
+        built = kind.build(self._schema, document.ast, None, context, variables, name, **options)
         return cast("E | list[GraphQLError]", built)
 
     async def _result(
@@ -240,6 +240,7 @@ class Execution:
         request: GraphQLRequest,
         variables: VariableValues,
         context: Any,
+        times: Times | None,
     ) -> ExecutionResult | Outcome:
         if self._strawberry.extensions:
             result = await self._strawberry.execute(
@@ -248,7 +249,7 @@ class Execution:
             return ExecutionResult(result.data, result.errors, result.extensions)
 
         async def interpret(context: Any) -> ExecutionResult:
-            executor = self._executor(CompiledExecutor, document, request, context)
+            executor = self._executor(CompiledExecutor, document, request, context, times)
             if isinstance(executor, list):
                 return ExecutionResult(None, executor)
             return await executor.interpret(context)
@@ -258,7 +259,7 @@ class Execution:
         plan = self.plans.of(operation, document.fragments, variables)
         if plan is None:
             return await interpret(context)
-        return await self.plans.execute(plan, context, variables, interpret)
+        return await self.plans.execute(plan, context, variables, interpret, times)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Answer | Parts]) -> Answer | Parts:
         task = self._in_background(work)

@@ -1,6 +1,7 @@
 """From an operation to its plan: what is selected becomes steps, shapes of rows and generated functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,10 @@ from gateway.execution.compiled.connections import (
 from gateway.execution.compiled.irregular import Unsupported
 from gateway.execution.compiled.plan import Plan
 from gateway.execution.compiled.roots import Constant, ReadRows, ReadScalar, Root
-from gateway.execution.compiled.shapes import Shape, Structs, attribute, definition_of
+from gateway.execution.compiled.shapes import Shape, Structs, attribute, definition_of, model_of, object_of
 from gateway.execution.compiled.source import Source
 from gateway.execution.compiled.steps import Field, Parent, Selection
+from gateway.execution.times import Keys
 from resolvers.collection import DECLARED, Collection
 from resolvers.nodes import asked as collections_of
 from resolvers.relations import BelongsTo, Via
@@ -73,6 +75,8 @@ class Compiler:
         self._shapes: dict[type[BaseModel], Shape] = {}
         self._projections: list[tuple[Selection, str]] = []
         self._depth = 0
+        self._path: Keys = ()
+        """The response keys down to what is being compiled."""
 
     def compile(self) -> Plan:
         """Return the plan; raises Unsupported."""
@@ -90,8 +94,16 @@ class Compiler:
         decoders = {model: self._structs.of(shape) for model, shape in self._shapes.items()}
         return Plan(roots, made, decoders, self._source.told(list(self._shapes.values())))
 
+    @contextmanager
+    def _within(self, key: str) -> Iterator[None]:
+        """Compile what stands at a response key."""
+        path, self._path = self._path, (*self._path, key)
+        yield
+        self._path = path
+
     def _root(self, query: GraphQLObjectType, key: str, details: Sequence[FieldDetails]) -> Root:
         node = details[0].node
+        self._path = (key,)
         if node.name.value == TYPENAME:
             return Constant(key, query.name)
         declared = self._field(query, node)
@@ -119,11 +131,11 @@ class Compiler:
     ) -> dict[type[BaseModel] | None, Selection]:
         """Return the selections of a field by the models of its rows."""
         if isinstance(kind, GraphQLObjectType):
-            return {None: self._selection(_model(kind), kind, details)}
+            return {None: self._selection(model_of(kind), kind, details)}
         if isinstance(kind, GraphQLInterfaceType):
             models = list(dict.fromkeys(each.row for each in collections_of(types)))
         elif isinstance(kind, GraphQLUnionType):
-            models = [_model(each) for each in kind.types]
+            models = [model_of(each) for each in kind.types]
         else:
             raise Unsupported(f"the type {kind}")
         return {model: self._selection(model, self._object(model), details) for model in models}
@@ -173,7 +185,8 @@ class Compiler:
             if "source" in metadata or "relation" in metadata:
                 parts.append(self._source.name(node.name.value))
                 selection.positions.append(position)
-                selection.fields.append(self._related(shape, declared, key, each))
+                with self._within(key):
+                    selection.fields.append(self._related(shape, declared, key, each))
             else:
                 parts.append(self._value(shape, declared, "row", each))
         self._depth -= 1
@@ -193,7 +206,7 @@ class Compiler:
                 self._rows(collection.row).need(relation.by)
             self._source.step(self._depth, f"{key}: /{collection.name} by {relation.by}, all keys in one read")
             selection = self._selection(collection.row, self._object(collection.row), details)
-            return Parent(key, [each.node for each in details], relation, selection)
+            return Parent(key, self._path, [each.node for each in details], relation, selection)
         source = metadata["source"]
         shape.need(source.by)
         self._source.step(self._depth, f"{key}: /{source.collection.name} of all rows")
@@ -247,47 +260,41 @@ class Compiler:
         self, declared: GraphQLField, collection: Collection, details: Sequence[FieldDetails]
     ) -> Connection:
         """Compile what is selected of a connection."""
-        kind = _object(declared.type)
+        kind = object_of(declared.type)
         self._rows(collection.row)
         fields = self._fields(kind, details)
         made = self._source.struct(self._source.out(kind.name, list(fields)))
-        return Connection(made, [self._part(kind, collection, key, each) for key, each in fields.items()])
+        parts = []
+        for key, each in fields.items():
+            with self._within(key):
+                parts.append(self._part(kind, collection, key, each))
+        return Connection(self._path, made, parts)
 
     def _part(self, kind: GraphQLObjectType, collection: Collection, key: str, details: Sequence[FieldDetails]) -> Part:
         name = details[0].node.name.value
         if name == TYPENAME:
             return Name(key, kind.name)
         if name == "totalCount":
-            return TotalCount(key)
+            return TotalCount(key, self._path)
         if name == "nodes":
             return Nodes(key, self._selection(collection.row, self._object(collection.row), details))
-        inner = _object(self._field(kind, details[0].node).type)
+        inner = object_of(self._field(kind, details[0].node).type)
         fields = self._fields(inner, details)
         made = self._source.struct(self._source.out(inner.name, list(fields)))
         names = {part: each[0].node.name.value for part, each in fields.items()}
         if name == "pageInfo":
-            return PageInfo(key, made, [inner.name if each == TYPENAME else each for each in names.values()])
+            return PageInfo(
+                key, self._path, made, [inner.name if each == TYPENAME else each for each in names.values()]
+            )
         if name == "edges":
-            return Edges(key, made, [(part, self._edge(inner, collection, fields[part])) for part in names])
+            return Edges(key, made, [(part, self._edge(inner, collection, part, fields[part])) for part in names])
         raise Unsupported(f"the field {name} of a connection")
 
     def _edge(
-        self, kind: GraphQLObjectType, collection: Collection, details: Sequence[FieldDetails]
+        self, kind: GraphQLObjectType, collection: Collection, key: str, details: Sequence[FieldDetails]
     ) -> Selection | str:
         name = details[0].node.name.value
         if name == "node":
-            return self._selection(collection.row, self._object(collection.row), details)
+            with self._within(key):
+                return self._selection(collection.row, self._object(collection.row), details)
         return kind.name if name == TYPENAME else name
-
-
-def _object(type_: Any) -> GraphQLObjectType:
-    kind = get_named_type(type_)
-    if not isinstance(kind, GraphQLObjectType):
-        raise Unsupported(f"the type {kind}")
-    return kind
-
-
-def _model(kind: GraphQLObjectType) -> type[BaseModel]:
-    """Return the model of the rows of a type."""
-    model: type[BaseModel] = kind.extensions["strawberry-definition"].origin
-    return model

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.steps import Run, Selection, Values, number, regular, together
+from gateway.execution.times import Keys
 from resolvers.reading import Slice
 from resolvers.sources import Asked, Children, Gathered, Lists, Named, Pages, Source, Tokens, Whole, list_key
 
@@ -137,14 +138,16 @@ class PageInfo(Plain):
     """The field `pageInfo`."""
 
     key: str
+    path: Keys
     page_info: Made
     parts: list[str]
     """Of each response key the field's name, or the type's."""
     reads_rows = True
 
-    async def values(self, _run: Run, level: Level) -> Sequence[Any]:
+    async def values(self, run: Run, level: Level) -> Sequence[Any]:
         """Return the page info of each parent."""
-        more = await self._more(level) if "hasNextPage" in self.parts else []
+        with run.reading(self.path):
+            more = await self._more(level) if "hasNextPage" in self.parts else []
         return [
             self.page_info(*(self._value(part, level.pages, found, more[at] if more else None) for part in self.parts))
             for at, found in enumerate(level.slices)
@@ -175,13 +178,15 @@ class TotalCount(Plain):
     """The field `totalCount`: `/count` is asked only where the rows do not tell it."""
 
     key: str
+    path: Keys
     reads_rows = False
 
-    async def values(self, _run: Run, level: Level) -> Sequence[Any]:
+    async def values(self, run: Run, level: Level) -> Sequence[Any]:
         """Return the number of rows of each parent."""
         known = [found.total for found in level.slices] or [None] * len(level.parents)
         unknown = [parent for parent, total in zip(level.parents, known, strict=True) if total is None]
-        asked = await level.pages.count().read_many(unknown) if unknown else {}
+        with run.reading(self.path):
+            asked = await level.pages.count().read_many(unknown) if unknown else {}
         return [
             number(asked[parent] if total is None else total)
             for parent, total in zip(level.parents, known, strict=True)
@@ -192,6 +197,7 @@ class TotalCount(Plain):
 class Connection:
     """What is selected of a connection."""
 
+    path: Keys
     made: Made
     parts: list[Part]
 
@@ -199,7 +205,8 @@ class Connection:
         """Make the connection of each parent."""
         slices: list[Slice] = []
         if any(part.reads_rows for part in self.parts):
-            found = await pages.rows().read_many(parents)
+            with run.reading(self.path):
+                found = await pages.rows().read_many(parents)
             slices = [regular(found[parent]) for parent in parents]
         level = Level(pages, parents, slices)
         columns = await together([part.values(run, level) for part in self.parts])

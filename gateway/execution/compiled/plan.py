@@ -12,6 +12,7 @@ from gateway.execution.compiled.roots import Root
 from gateway.execution.compiled.rows import Answers, LevelLoader, StructRows
 from gateway.execution.compiled.shapes import Decoders
 from gateway.execution.compiled.steps import Run, together
+from gateway.execution.times import Times
 from resolvers.context import Context
 
 
@@ -25,11 +26,11 @@ class Plan:
     text: str = field(repr=False)
     """The plan to read, its generated functions included."""
 
-    async def run(self, context: Context, variables: Any) -> "Outcome":
+    async def run(self, context: Context, variables: Any, times: Times | None = None) -> "Outcome":
         """Execute over `context.rest`, which gives undecoded answers; raises Irregular where graphql-core must do it."""
         rest = cast("Answers", context.rest)
         rows = StructRows(rest, self.decoders)
-        run = Run(Context(rows, context.page, context.max_first, LevelLoader), variables)
+        run = Run(Context(rows, context.page, context.max_first, LevelLoader), variables, times)
         asked = [root.asked(run) for root in self.roots]
         work = [root.value(run, each) for root, each in zip(self.roots, asked, strict=True)]
         try:

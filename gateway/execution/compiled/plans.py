@@ -23,6 +23,7 @@ from gateway.execution.compiled.irregular import Irregular, Unsupported
 from gateway.execution.compiled.plan import Outcome, Plan
 from gateway.execution.compiled.shapes import Structs
 from gateway.execution.recorded import Stopped
+from gateway.execution.times import Times
 from gateway.execution.variables import variables_of
 from resolvers.context import Context
 
@@ -70,11 +71,16 @@ class Plans:
         return plan
 
     async def execute(
-        self, plan: Plan, context: Context, variables: VariableValues, interpret: Interpret
+        self,
+        plan: Plan,
+        context: Context,
+        variables: VariableValues,
+        interpret: Interpret,
+        times: Times | None = None,
     ) -> Outcome | ExecutionResult:
         """Execute a plan; where that is irregular, `interpret` does it, over the reads that `context.rest` has kept."""
         try:
-            outcome = await plan.run(context, variables)
+            outcome = await plan.run(context, variables, times)
         except (Irregular, Stopped, GraphQLError):  # an error of a whole field is graphql-core's to place
             pass
         except Exception:  # noqa: BLE001  logged; a defect of a plan must not be the client's

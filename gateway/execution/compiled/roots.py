@@ -61,7 +61,9 @@ class ReadScalar:
 
     async def value(self, run: Run, asked: Any) -> Any:
         """Return the scalar."""
-        return completed(self.kind, await self.read(run.context, asked, set()))
+        with run.reading((self.key,)):
+            value = await self.read(run.context, asked, set())
+        return completed(self.kind, value)
 
     def failures(self, _failures: Failures, _value: Any, _path: Path) -> Iterator[Failure]:
         """Find nothing: a failed read is left to graphql-core."""
@@ -82,7 +84,8 @@ class ReadRows:
 
     async def value(self, run: Run, asked: Any) -> Any:
         """Return the row or the rows."""
-        found = await self.read(run.context, asked, self.types)
+        with run.reading((self.key,)):
+            found = await self.read(run.context, asked, self.types)
         if isinstance(found, list):
             return await self._made(run, [regular(each) for each in found])
         return (await self._made(run, [found]))[0]

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLType,
+    get_named_type,
     is_list_type,
     is_non_null_type,
 )
@@ -197,3 +198,17 @@ def _default(value: Any, annotation: Any) -> Any:
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
     return (annotation, *getattr(annotation, "__args__", ()))
+
+
+def object_of(type_: Any) -> GraphQLObjectType:
+    """Return the object type within a type; raises Unsupported."""
+    kind = get_named_type(type_)
+    if not isinstance(kind, GraphQLObjectType):
+        raise Unsupported(f"the type {kind}")
+    return kind
+
+
+def model_of(kind: GraphQLObjectType) -> type[BaseModel]:
+    """Return the model of the rows of a type."""
+    model: type[BaseModel] = kind.extensions["strawberry-definition"].origin
+    return model

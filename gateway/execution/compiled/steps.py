@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from graphql import FieldNode, get_nullable_type, is_list_type, is_non_null_type
 from gateway.execution.compiled.failures import Failure, Failures, Path
 from gateway.execution.compiled.irregular import Irregular
 from gateway.execution.compiled.source import Project
+from gateway.execution.times import Keys, Times
 from resolvers.batches import by, keys_of
 from resolvers.context import Context
 from resolvers.relations import BelongsTo
@@ -22,7 +24,13 @@ class Run:
     context: Context
     variables: Any
     """The coerced variables, as graphql-core has them."""
+    times: Times | None = None
+    """Takes the times of reads, where a trace of fields is asked for."""
     failures: Failures = field(default_factory=Failures)
+
+    def reading(self, field: Keys) -> AbstractContextManager[None]:
+        """Take the time in which a field reads."""
+        return self.times.reading(field) if self.times else nullcontext()
 
 
 async def together(work: Sequence[Awaitable[Any]]) -> list[Any]:
@@ -82,6 +90,7 @@ class Parent:
     """The field of each row's parent: the distinct ones are read in one batch and projected once."""
 
     key: str
+    path: Keys
     nodes: Sequence[FieldNode]
     relation: BelongsTo
     selection: Selection
@@ -89,11 +98,12 @@ class Parent:
     async def values(self, run: Run, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the parent of each row."""
         loaders = run.context.loaders
-        keys = await keys_of(loaders, self.relation.key, rows)
-        distinct = [key for key in dict.fromkeys(keys) if key]
-        if not distinct:
-            return [None] * len(rows)
-        found = await by(loaders, self.relation.collection, self.relation.by).read_many(distinct)
+        with run.reading(self.path):
+            keys = await keys_of(loaders, self.relation.key, rows)
+            distinct = [key for key in dict.fromkeys(keys) if key]
+            if not distinct:
+                return [None] * len(rows)
+            found = await by(loaders, self.relation.collection, self.relation.by).read_many(distinct)
         made: dict[str | None, Any] = {}
         for key, row in found.items():
             if isinstance(row, BaseException):

@@ -57,19 +57,25 @@ function serve(answer) {
 }
 
 class Forwarding extends RemoteGraphQLDataSource {
-  willSendRequest({ request, context, kind }) {
+  willSendRequest({ request, context }) {
     for (const [name, value] of Object.entries(context.headers ?? {})) {
-      if (["authorization", "apollo-federation-include-trace"].includes(name)) {
-        request.http.headers.set(name, value);
-      }
+      if (name === "authorization") request.http.headers.set(name, value);
     }
   }
+}
 
-  didReceiveResponse({ response, context }) {
-    const ftv1 = response.extensions?.ftv1;
-    if (ftv1) context.traces?.push(Trace.toObject(Trace.decode(Buffer.from(ftv1, "base64")), { longs: Number }));
-    return response;
-  }
+// A plan's trace as a report has it, written and read again.
+function reported(queryPlan) {
+  const report = Trace.decode(Trace.encode({ queryPlan }).finish());
+  return Trace.toObject(report, { longs: Number }).queryPlan;
+}
+
+// The fetches from our gateway in the trace of a plan.
+function fetches(node) {
+  if (node?.fetch) return node.fetch.serviceName === "prefect" ? [node.fetch] : [];
+  return [...(node?.sequence?.nodes ?? []), ...(node?.parallel?.nodes ?? []), node?.flatten?.node].flatMap((part) =>
+    part ? fetches(part) : [],
+  );
 }
 
 async function main() {
@@ -91,7 +97,8 @@ async function main() {
   const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url }) => new Forwarding({ url }) });
   const { executor, schema } = await gateway.load();
   const apollo = await serve(async ({ query, variables }, headers) => {
-    const context = { headers, traces: [] };
+    const context = { headers };
+    const metrics = { captureTraces: headers["apollo-federation-include-trace"] === "ftv1" };
     const document = parse(query);
     const answer = await executor({
       request: { query, variables, http: { headers: new Map(Object.entries(headers)) } },
@@ -102,11 +109,11 @@ async function main() {
       context,
       schema,
       source: query,
-      metrics: {},
+      metrics,
       cache: undefined,
       overallCachePolicy: { restrict() {} },
     });
-    return { ...answer, traces: context.traces };
+    return { ...answer, fetches: fetches(metrics.queryPlanTrace && reported(metrics.queryPlanTrace)) };
   });
   console.log(JSON.stringify({ apollo, supergraph: supergraphSdl }));
 }

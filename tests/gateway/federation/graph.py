@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -70,11 +71,14 @@ class Router:
     asked: Asked
     world: World
     supergraph: str
+    executed: Counter[str]
+    """By which executor of the gateway."""
 
     async def ask(self, query: str, **headers: str) -> Any:
         """Send an operation; return the answer."""
         self.asked.calls.clear()
         self.asked.callers.clear()
+        self.executed.clear()
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             answer = await http.post(self.url, json={"query": query}, headers={"authorization": "Bearer me", **headers})
         assert answer.status_code == 200, answer.text

@@ -58,42 +58,51 @@ async def test_a_row_that_is_not_there_is_null(router: Router) -> None:
     assert sorted(router.asked.calls) == ["POST /flow_runs/filter", "POST /flows/filter"]
 
 
+async def traced(router: Router, query: str) -> Row:
+    """Return the trace of an operation's one fetch from the gateway, as the router has it for its report."""
+    (fetch,) = (await router.ask(query, **{"apollo-federation-include-trace": "ftv1"}))["fetches"]
+    assert not fetch.get("traceParsingFailed")
+    trace: Row = fetch["trace"]
+    return trace
+
+
 def tree(node: Row) -> Any:
     """Return the fields of a trace with what is within them; an item of a list stands under its index."""
     return {child.get("responseName", child.get("index")): tree(child) for child in node.get("child", ())}
 
 
-@pytest.mark.parametrize("_time", ["by graphql-core", "by a plan"])
-async def test_a_router_that_asks_is_told_the_tree_of_fields(router: Router, _time: str) -> None:
+@pytest.mark.parametrize("time", ["by graphql-core", "by a plan"])
+async def test_a_router_that_asks_is_told_the_tree_of_fields(router: Router, time: str) -> None:
     query = "{ flows { nodes { called: name flowRuns(first: 2) { totalCount nodes { tags } } } } }"
-    (trace,) = (await router.ask(query, **{"apollo-federation-include-trace": "ftv1"}))["traces"]
+    trace = await traced(router, query)
+    assert router.executed == {"compiled" if time == "by a plan" else "interpreted": 1}
     run = {"tags": {}}
     assert tree(trace["root"]) == {
         "flows": {"nodes": {0: {"called": {}, "flowRuns": {"totalCount": {}, "nodes": {0: run, 1: run}}}}}
     }
     (flows,) = trace["root"]["child"]
     assert (flows["type"], flows["parentType"]) == ("FlowConnection", "Query")
-    (name, _) = flows["child"][0]["child"][0]["child"]
+    (name, runs) = flows["child"][0]["child"][0]["child"]
     assert (name["originalFieldName"], name["type"], name["parentType"]) == ("name", "String!", "Flow")
-    assert trace["durationNs"] > 0
+    assert 0 < flows["startTime"] < flows["endTime"] < runs["startTime"] < runs["endTime"] < trace["durationNs"]
+    assert name["startTime"] == name["endTime"] == flows["endTime"]
     assert trace["endTime"]["seconds"] >= trace["startTime"]["seconds"] > 0
 
 
 async def test_entities_are_in_the_tree_by_their_types(router: Router) -> None:
-    query = '{ incident(id: "incident 1") { flowRun { tags } } }'
-    (trace,) = (await router.ask(query, **{"apollo-federation-include-trace": "ftv1"}))["traces"]
+    trace = await traced(router, '{ incident(id: "incident 1") { flowRun { tags } } }')
     assert tree(trace["root"]) == {"_entities": {0: {"tags": {}}}}
     (entities,) = trace["root"]["child"]
     assert entities["child"][0]["child"][0]["parentType"] == "FlowRun"
+    assert entities["endTime"] > entities["startTime"]
 
 
 async def test_errors_are_in_the_tree_without_their_texts(router: Router) -> None:
-    query = '{ flow(id: "7") { id } }'
-    (trace,) = (await router.ask(query, **{"apollo-federation-include-trace": "ftv1"}))["traces"]
+    trace = await traced(router, '{ flow(id: "7") { id } }')
     (error,) = trace["root"]["child"][0]["error"]
     assert error["message"] == "<masked>"
     assert json.loads(error["json"])["extensions"] == {"code": "BAD_USER_INPUT"}
 
 
 async def test_nobody_else_is_told_it(router: Router) -> None:
-    assert (await router.ask("{ flows { nodes { id } } }"))["traces"] == []
+    assert (await router.ask("{ flows { nodes { id } } }"))["fetches"] == []

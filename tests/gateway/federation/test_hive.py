@@ -42,7 +42,7 @@ async def hive(
             with attempt:
                 async with httpx.AsyncClient(trust_env=False) as http:
                     await http.get(f"http://127.0.0.1:{port}/healthcheck")
-        yield Router(f"http://127.0.0.1:{port}/graphql", router.asked, router.world, router.supergraph)
+        yield Router(f"http://127.0.0.1:{port}/graphql", router.asked, router.world, router.supergraph, router.executed)
 
 
 async def test_fifty_entities_are_one_call(hive: Router) -> None:
