@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Body, HTTPException, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
 
 from gateway.embedded.bodies import page_limit
 from gateway.embedded.creator import Creator
@@ -69,24 +70,33 @@ async def create_flow_run(
 
 
 @router.post("/{id:uuid}/create_flow_run/bulk", response_model=BulkCreated, responses=MISSING)
-async def create_flow_runs(request: Request, id: UUID, flow_runs: list[DeploymentFlowRunCreate]) -> Response:  # noqa: A002 (the parameter's name in the API)
+async def create_flow_runs(
+    request: Request,
+    id: UUID,  # noqa: A002 (the parameter's name in the API)
+    flow_runs: list[DeploymentFlowRunCreate],
+    creator: Creator,
+) -> Response:
     """Make runs of a deployment; one that cannot be made does not hinder the others."""
     if len(flow_runs) > BULK_CREATE_LIMIT:
         raise HTTPException(400, f"Cannot create more than {BULK_CREATE_LIMIT} flow runs at once.")
 
     def create(connection: Connection) -> tuple[int, Any]:
         deployment = _load(connection, id)
-        return 200, {"results": [_create_one(connection, deployment, flow_run) for flow_run in flow_runs]}
+        return 200, {"results": [_create_one(connection, deployment, flow_run, creator) for flow_run in flow_runs]}
 
     return await answer(request, create)
 
 
-def _create_one(connection: Connection, deployment: Row, flow_run: DeploymentFlowRunCreate) -> dict[str, Any]:
+def _create_one(
+    connection: Connection, deployment: Row, flow_run: DeploymentFlowRunCreate, creator: Row | None
+) -> dict[str, Any]:
     try:
         with connection.begin_nested():
-            _, row = _create(connection, deployment, flow_run, "Parameter validation failed")
+            _, row = _create(connection, deployment, flow_run, "Parameter validation failed", creator)
     except HTTPException as error:
         return {"flow_run_id": None, "status": "FAILED", "error": error.detail}
+    except IntegrityError as error:
+        return {"flow_run_id": None, "status": "FAILED", "error": f"The run refers to what is not there: {error.orig}"}
     return {"flow_run_id": row and row["id"], "status": "CREATED", "error": None}
 
 

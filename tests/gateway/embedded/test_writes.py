@@ -94,6 +94,16 @@ async def test_a_refused_request_leaves_nothing(client: httpx.AsyncClient, flow:
     assert await post(client, "/work_queues/filter", {}) == []
 
 
+async def test_of_many_runs_each_that_refers_to_nothing_is_told(client: httpx.AsyncClient, flow: str) -> None:
+    deployment = (await post(client, "/deployments/", {"name": "d", "flow_id": flow}))["id"]
+    runs = [{"name": "first"}, {"parent_task_run_id": UNKNOWN}, {"name": "last"}]
+    results = (await post(client, f"/deployments/{deployment}/create_flow_run/bulk", runs, 200))["results"]
+    assert [result["status"] for result in results] == ["CREATED", "FAILED", "CREATED"]
+    assert results[1]["flow_run_id"] is None
+    assert "refers to what is not there" in results[1]["error"]
+    assert await post(client, "/flow_runs/count", {}) == 2
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
