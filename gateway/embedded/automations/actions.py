@@ -4,11 +4,12 @@ See https://docs.prefect.io/v3/automate/events/automations-triggers#actions.
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from gateway.embedded.automations import templates
 from gateway.embedded.automations.acting import Acting, ActionBase, Failed, Json, id_of
@@ -21,7 +22,7 @@ PAUSE_SECONDS = 3_600
 
 
 class DoNothing(ActionBase):
-    type: Literal["do-nothing"]
+    type: Literal["do-nothing"] = "do-nothing"
 
     async def act(self, acting: Acting) -> None:
         pass
@@ -73,7 +74,7 @@ class _OnDeployment(_OnChosen):
 
 
 class RunDeployment(_OnDeployment):
-    type: Literal["run-deployment"]
+    type: Literal["run-deployment"] = "run-deployment"
     parameters: Json | None = None
     job_variables: Json | None = None
     schedule_after: Annotated[Span, Field(ge=timedelta(0))] = timedelta(0)
@@ -103,7 +104,7 @@ class RunDeployment(_OnDeployment):
 
 
 class PauseDeployment(_OnDeployment):
-    type: Literal["pause-deployment", "resume-deployment"]
+    type: Literal["pause-deployment", "resume-deployment"] = "pause-deployment"
 
     async def change(self, acting: Acting, id_: str) -> None:
         acting.about(self.kind, id_)
@@ -112,7 +113,7 @@ class PauseDeployment(_OnDeployment):
 
 class PauseWorkQueue(_OnChosen):
     kind: ClassVar[str] = "work-queue"
-    type: Literal["pause-work-queue", "resume-work-queue"]
+    type: Literal["pause-work-queue", "resume-work-queue"] = "pause-work-queue"
     work_queue_id: UUID | None = None
 
     async def change(self, acting: Acting, id_: str) -> None:
@@ -123,7 +124,7 @@ class PauseWorkQueue(_OnChosen):
 
 class PauseWorkPool(_OnChosen):
     kind: ClassVar[str] = "work-pool"
-    type: Literal["pause-work-pool", "resume-work-pool"]
+    type: Literal["pause-work-pool", "resume-work-pool"] = "pause-work-pool"
     work_pool_id: UUID | None = None
 
     async def change(self, acting: Acting, id_: str) -> None:
@@ -138,7 +139,7 @@ class PauseWorkPool(_OnChosen):
 
 class PauseAutomation(_OnChosen):
     kind: ClassVar[str] = "automation"
-    type: Literal["pause-automation", "resume-automation"]
+    type: Literal["pause-automation", "resume-automation"] = "pause-automation"
     automation_id: UUID | None = None
 
     async def change(self, acting: Acting, id_: str) -> None:
@@ -173,7 +174,7 @@ class _OnFlowRun(ActionBase):
 
 
 class ChangeFlowRunState(_OnFlowRun):
-    type: Literal["change-flow-run-state"]
+    type: Literal["change-flow-run-state"] = "change-flow-run-state"
     name: str | None = None
     state: StateType
     message: str | None = None
@@ -186,7 +187,7 @@ class ChangeFlowRunState(_OnFlowRun):
 
 
 class CancelFlowRun(_OnFlowRun):
-    type: Literal["cancel-flow-run"]
+    type: Literal["cancel-flow-run"] = "cancel-flow-run"
 
     async def change(self, acting: Acting, id_: str) -> None:
         message = f"Cancelled by Automation {acting.automation['id']}"
@@ -194,7 +195,7 @@ class CancelFlowRun(_OnFlowRun):
 
 
 class SuspendFlowRun(_OnFlowRun):
-    type: Literal["suspend-flow-run"]
+    type: Literal["suspend-flow-run"] = "suspend-flow-run"
 
     async def change(self, acting: Acting, id_: str) -> None:
         until = datetime.now(UTC) + timedelta(seconds=PAUSE_SECONDS)
@@ -208,7 +209,7 @@ class SuspendFlowRun(_OnFlowRun):
 
 
 class ResumeFlowRun(_OnFlowRun):
-    type: Literal["resume-flow-run"]
+    type: Literal["resume-flow-run"] = "resume-flow-run"
 
     async def change(self, acting: Acting, id_: str) -> None:
         result = await acting.order(self.type, "POST", f"/flow_runs/{id_}/resume")
@@ -219,13 +220,13 @@ class ResumeFlowRun(_OnFlowRun):
 
 
 class DeleteFlowRun(_OnFlowRun):
-    type: Literal["delete-flow-run"]
+    type: Literal["delete-flow-run"] = "delete-flow-run"
 
     async def change(self, acting: Acting, id_: str) -> None:
         await acting.order(self.type, "DELETE", f"/flow_runs/{id_}")
 
 
-Action = Annotated[
+Kind = (
     DoNothing
     | RunDeployment
     | PauseDeployment
@@ -238,6 +239,16 @@ Action = Annotated[
     | PauseAutomation
     | SuspendFlowRun
     | ResumeFlowRun
-    | PauseWorkPool,
-    Field(discriminator="type"),
+    | PauseWorkPool
+)
+
+
+def _is_typed(value: Any) -> str:
+    return "typed" if not isinstance(value, Mapping) or "type" in value else "untyped"
+
+
+Action = Annotated[
+    Annotated[Annotated[Kind, Field(discriminator="type")], Tag("typed")] | Annotated[Kind, Tag("untyped")],
+    Discriminator(_is_typed),
 ]
+"""An action; without a type it is the kind that most of its keys belong to, the first of several, as in Prefect."""

@@ -48,7 +48,7 @@ class _ByBlock(ActionBase):
 
 
 class SendNotification(_ByBlock):
-    type: Literal["send-notification"]
+    type: Literal["send-notification"] = "send-notification"
     subject: Template = "Prefect automated notification"
     body: Template
 
@@ -78,7 +78,7 @@ class SendNotification(_ByBlock):
 
 
 class CallWebhook(_ByBlock):
-    type: Literal["call-webhook"]
+    type: Literal["call-webhook"] = "call-webhook"
     payload: Payload = ""
 
     async def act(self, acting: Acting) -> None:

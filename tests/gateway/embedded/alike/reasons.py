@@ -35,10 +35,6 @@ REASONS: list[tuple[str, str]] = [
     (r"^POST /ui/\S+ 422: .exception_detail\[\].input: null", NOTHING_SENT),
     (r"^\S+ \S*/(automations|schedules|events|deployments)/?\S* 422: .exception_detail(\[\]\S*)?: ", UNIONS),
     (
-        r"^\S+ /automations/\S* 20[14] \| 422",
-        "An action without its type: Prefect takes it for the first kind that fits.",
-    ),
-    (
         r"^POST /concurrency_limits/filter 200: ",
         "Prefect leaves the limits of no tag out of a page that is cut already, so that it may be short.",
     ),
@@ -47,8 +43,8 @@ REASONS: list[tuple[str, str]] = [
         "The embedded server tells every moment in UTC.",
     ),
     (
-        r"^POST /deployments/\S+/create_flow_run/bulk 200 \| 409",
-        "Of runs that refer to what is not there Prefect tells the database's error, the embedded server makes none.",
+        r"^POST /deployments/\S+/create_flow_run/bulk 200: .results\[\].error: .*refers to what is not there",
+        "Of runs that refer to what is not there Prefect tells the database's error with its statement.",
     ),
     (
         r"422: .exception_detail: \[\{.input.: null, .loc.: \[.body., .limit.\]",
