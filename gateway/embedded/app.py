@@ -44,6 +44,7 @@ from gateway.embedded import (
     variable_writes,
     work_pool_writes,
     work_queue_writes,
+    worker_channel,
     workers,
 )
 from gateway.embedded.automations import routes as automations
@@ -74,6 +75,7 @@ WRITES = (
     handed_out,
     slots,
     workers,
+    worker_channel,
     schedule_writes,
     task_workers,
     artifact_writes,

@@ -11,17 +11,23 @@ from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_row
 from gateway.embedded.shapes import Row
 from gateway.embedded.work_events import pool_row, tell_pool, tell_pool_change, tell_queues
-from gateway.embedded.work_pools import AGENT, POOLS, QUEUES, STORAGE, create_pool, pool_named, set_pool_status, status
+from gateway.embedded.work_pools import (
+    AGENT,
+    POOLS,
+    QUEUES,
+    STORAGE,
+    create_pool,
+    is_reserved,
+    pool_named,
+    set_pool_status,
+    status,
+)
 from gateway.embedded.writes import answer, remove
 from schema.work_pools import WorkPool, WorkPoolCreate, WorkPoolUpdate
 
 router = Router(prefix="/work_pools", tags=["work_pools"])
 
 RESERVED = "Work pools starting with 'Prefect' are reserved for internal use"
-
-
-def _is_reserved(name: str) -> bool:
-    return name.lower().startswith("prefect")
 
 
 def _values(work_pool: WorkPoolCreate | WorkPoolUpdate) -> Row:
@@ -36,7 +42,7 @@ def _values(work_pool: WorkPoolCreate | WorkPoolUpdate) -> Row:
 @router.post("/", response_model=WorkPool, status_code=201)
 async def create_work_pool(request: Request, work_pool: WorkPoolCreate) -> Response:
     """Create a work pool with its default queue."""
-    if _is_reserved(work_pool.name):
+    if is_reserved(work_pool.name):
         raise HTTPException(403, f"{RESERVED}.")
     values = _values(work_pool)
 
@@ -55,7 +61,7 @@ async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdat
     values = _values(work_pool)
     if values.get("storage_configuration", STORAGE) is None:
         raise HTTPException(409, CONFLICT)
-    if _is_reserved(name) and values.keys() - {"is_paused", "concurrency_limit"}:
+    if is_reserved(name) and values.keys() - {"is_paused", "concurrency_limit"}:
         raise HTTPException(403, f"{RESERVED} and can only be updated to set concurrency limits or pause.")
 
     def update(connection: Connection) -> tuple[int, None]:
@@ -75,7 +81,7 @@ async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdat
 @router.delete("/{name}", status_code=204, responses=MISSING)
 async def delete_work_pool(request: Request, name: str) -> None:
     """Delete a work pool with its queues."""
-    if _is_reserved(name):
+    if is_reserved(name):
         raise HTTPException(403, f"{RESERVED} and can not be deleted.")
 
     def delete(connection: Connection) -> tuple[int, None]:

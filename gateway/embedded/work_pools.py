@@ -24,6 +24,11 @@ DEFAULT_QUEUE = "default"
 STORAGE = {"bundle_upload_step": None, "bundle_execution_step": None, "default_result_storage_block_id": None}
 
 
+def is_reserved(name: str) -> bool:
+    """Tell whether only Prefect itself makes a pool of this name."""
+    return name.lower().startswith("prefect")
+
+
 def pool_named(connection: Connection, name: str) -> Row:
     """Find a work pool by name; a 404 if there is none."""
     if pool := _pool(connection, name):

@@ -36,16 +36,21 @@ async def heartbeat(
     """Note that a worker is there, and with it that somebody asks its pool for runs."""
 
     def note(connection: Connection) -> tuple[int, None]:
-        pool = pool_named(connection, work_pool_name)
-        _hear_of(connection, pool["id"], name, heartbeat_interval_seconds)
-        if pool["status"] == WorkPoolStatus.NOT_READY.value:
-            set_pool_status(connection, pool, WorkPoolStatus.READY)
+        hear_of(connection, work_pool_name, name, heartbeat_interval_seconds)
         return 204, None
 
     await answer(request, note)
 
 
-def _hear_of(connection: Connection, pool_id: str, name: str, interval: int | None) -> None:
+def hear_of(connection: Connection, pool_name: str, name: str, interval: int | None) -> None:
+    """Note that a worker of a pool is there, which is heard of again after `interval` seconds; a 404 if there is no pool."""
+    pool = pool_named(connection, pool_name)
+    _note(connection, pool["id"], name, interval)
+    if pool["status"] == WorkPoolStatus.NOT_READY.value:
+        set_pool_status(connection, pool, WorkPoolStatus.READY)
+
+
+def _note(connection: Connection, pool_id: str, name: str, interval: int | None) -> None:
     values: Row = {"last_heartbeat_time": now(), "status": WorkerStatus.ONLINE.value}
     if interval is not None:
         values["heartbeat_interval_seconds"] = interval

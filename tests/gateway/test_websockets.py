@@ -221,7 +221,7 @@ async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[ClientConnection]:
     """Open a websocket of the subprotocol `prefect`, with its handshake."""
-    async with connect(url, subprotocols=PREFECT) as client:
+    async with connect(url, subprotocols=PREFECT, open_timeout=60) as client:
         await client.send('{"type": "auth", "token": null}')
         assert json.loads(await client.recv()) == {"type": "auth_success"}
         yield client

@@ -52,14 +52,16 @@ class Refused(Exception):
         self.code, self.reason = code, reason
 
 
-async def accept(websocket: WebSocket) -> None:
-    """Accept a client, with the handshake where it asks for the subprotocol."""
+async def accept(websocket: WebSocket, refusal: Refused | None = None) -> None:
+    """Accept a client, with the handshake where it asks for the subprotocol; it must, where there is a refusal for others."""
     if "prefect" not in websocket.scope["subprotocols"]:
+        if refusal:
+            raise refusal
         await websocket.accept()
         return
     await websocket.accept(subprotocol="prefect")
     if (await receive_object(websocket)).get("type") != "auth":
-        raise Refused(WS_1008_POLICY_VIOLATION, "Expected 'auth' message")
+        raise refusal or Refused(WS_1008_POLICY_VIOLATION, "Expected 'auth' message")
     await websocket.send_json({"type": "auth_success"})
 
 
@@ -85,10 +87,12 @@ async def _filter(websocket: WebSocket, model: type[F]) -> tuple[F, dict[str, An
         raise Refused(WS_1002_PROTOCOL_ERROR, f"Invalid filter: {error}") from None
 
 
-async def served(websocket: WebSocket, serve: Callable[[WebSocket, Database], Any]) -> None:
-    """Serve a client until it goes, or is refused."""
+async def served(
+    websocket: WebSocket, serve: Callable[[WebSocket, Database], Any], *, refusal: Refused | None = None
+) -> None:
+    """Serve a client until it goes, or is refused; with a `refusal`, if it does not shake hands."""
     try:
-        await accept(websocket)
+        await accept(websocket, refusal)
         await serve(websocket, websocket.app.state.database)
     except WebSocketDisconnect:
         pass
