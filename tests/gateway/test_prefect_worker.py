@@ -88,11 +88,11 @@ def test_a_worker_runs_what_is_scheduled(source: list[str], tmp_path: Path) -> N
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         }
 
-        def prefect(*arguments: str) -> str:
+        def prefect(*arguments: str, both: bool = False) -> str:
             command = [PREFECT, "--no-prompt", *arguments]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
+            return done.stdout + done.stderr * both
 
         id_ = deploy(client, tmp_path)
         made = client.post(f"/api/deployments/{id_}/create_flow_run", json={"name": "by-a-worker"}).raise_for_status()
@@ -101,7 +101,10 @@ def test_a_worker_runs_what_is_scheduled(source: list[str], tmp_path: Path) -> N
             "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2090-01-01T00:00:00Z"}},
         }
         other = client.post(f"/api/deployments/{id_}/create_flow_run", json=later).raise_for_status().json()
-        prefect("worker", "start", "--pool", "crew", "--type", "process", "--name", "w", "--run-once")
+        environment["PREFECT_LOGGING_LEVEL"] = "DEBUG"
+        said = prefect("worker", "start", "--pool", "crew", "--type", "process", "--name", "w", "--run-once", both=True)
+        assert "the worker channel is healthy" in said  # over the websocket, that is
+        del environment["PREFECT_LOGGING_LEVEL"]
 
         answer = client.post("/graphql", json={"query": SEEN, "variables": {"name": "by-a-worker"}}).json()
         (run,) = answer["data"]["flowRuns"]["nodes"]
