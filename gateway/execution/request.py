@@ -55,6 +55,11 @@ class Answer:
             body["extensions"] = self.extensions
         return body
 
+    @property
+    def told(self) -> tuple[Any, ...]:
+        """What it tells of the operation, whatever it took to find it."""
+        return self.data, self.errors
+
     @cached_property
     def _content(self) -> bytes:
         return as_json(self.body())

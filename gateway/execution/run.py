@@ -24,7 +24,7 @@ from gateway.execution.persisted import open_persisted
 from gateway.execution.recorded import Recorded
 from gateway.execution.request import Answer, GraphQLRequest
 from gateway.execution.seams import Session, Upstream
-from gateway.execution.subscription import EXECUTOR, Subscription
+from gateway.execution.subscription import EXECUTOR, Calls, Subscription
 from gateway.execution.times import Times
 from gateway.execution.values import check_variables
 from gateway.settings import Settings
@@ -151,7 +151,7 @@ class Execution:
             if isinstance(variables, list):
                 return refused(variables)
             self._cost.check(operation, document.fragments, variables.coerced)
-            context = partial(self.context, request.authorization)
+            context = partial(self.context, request.authorization, trace=request.trace)
             return Subscription(context, self._strawberry, document, operation, request, variables)
         except GraphQLError as error:
             return refused([error])
@@ -159,13 +159,13 @@ class Execution:
             return failed(error)
 
     @asynccontextmanager
-    async def context(self, authorization: str | None) -> AsyncIterator[Any]:
-        """Give the resolvers' context for what is read for a subscription at one time."""
+    async def context(self, authorization: str | None, *, trace: bool = False) -> AsyncIterator[tuple[Any, Calls]]:
+        """Give the resolvers' context for what is read for a subscription at one time, and the calls where a trace is asked."""
         deadline = asyncio.get_running_loop().time() + self._settings.deadline
-        session = self._upstream.session(authorization=authorization, deadline=deadline, trace=False)
+        session = self._upstream.session(authorization=authorization, deadline=deadline, trace=trace)
         context = self._make_context(Recorded(session))
         try:
-            yield context
+            yield context, session.calls if trace else None
         finally:
             _release(session, context)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, cast
 
 import strawberry
@@ -33,8 +34,11 @@ from resolvers.selection import leaves_under
 # Strawberry's own test of awaitables, several times faster than graphql-core's.
 EXECUTOR: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
 
-Open = Callable[[], AbstractAsyncContextManager[Any]]
-"""Gives the resolvers' context for what is read at one time."""
+Calls = list[dict[str, Any]] | None
+"""The REST calls that were made, None where no trace is asked for."""
+
+Open = Callable[[], AbstractAsyncContextManager[tuple[Any, Calls]]]
+"""Gives the resolvers' context for what is read at one time, and the calls of these reads."""
 
 
 class Subscription:
@@ -63,17 +67,24 @@ class Subscription:
 
     async def follow(self) -> Following:
         """Return what is to be followed."""
-        async with self._context() as context:
+        async with self._context() as (context, _):
             return await self.live.follow(context, self.asked)
 
     async def answers(self, told: Sequence[Row]) -> list[Answer]:
-        """Return the answers to what is told, read and resolved together; a failure is one answer for all of it."""
-        async with self._context() as context:
-            try:
-                values = await self.live.values(context, self.asked, told, self.selected)
-            except GraphQLError as failure:
-                return [Answer(None, [formatted(failure)])]
-            return list(await asyncio.gather(*(self._answer(context, value) for value in values)))
+        """Return the answers to what is told, read and resolved together; a failure is one answer for all of it.
+
+        With a trace each of them tells the calls that all took.
+        """
+        async with self._context() as (context, calls):
+            answers = await self._answers(context, told)
+        return answers if calls is None else [replace(each, extensions={"upstream": calls}) for each in answers]
+
+    async def _answers(self, context: Context, told: Sequence[Row]) -> list[Answer]:
+        try:
+            values = await self.live.values(context, self.asked, told, self.selected)
+        except GraphQLError as failure:
+            return [Answer(None, [formatted(failure)])]
+        return list(await asyncio.gather(*(self._answer(context, value) for value in values)))
 
     async def _answer(self, context: Context, value: Any) -> Answer:
         executor = CompiledExecutor.build(

@@ -76,6 +76,7 @@ class _Connection:
         self._send = send
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._authorization: str | None = None
+        self._trace = False
 
     async def serve(self, scope: Scope, *, foreign: bool) -> None:
         """Take the client's messages until it leaves; raises Gone or Closed."""
@@ -85,7 +86,9 @@ class _Connection:
                     await self._before(message)
         except TimeoutError:
             raise Closed(4408, "Connection initialisation timeout") from None
-        self._authorization = _authorization(message.get("payload")) or _header(scope)
+        payload = message.get("payload")
+        self._authorization = _told(payload, "authorization") or _header(scope)
+        self._trace = _told(payload, "x-upstream-trace") == "1"
         if foreign and self._authorization is None:
             raise Closed(4403, "Forbidden")
         await self._tell("connection_ack")
@@ -180,7 +183,7 @@ class _Connection:
         given = parameters(payload)
         deadline = asyncio.get_running_loop().time() + self._settings.deadline
         asked = GraphQLRequest(given.query, deadline, given.variables, given.operation_name, self._authorization)
-        return replace(asked, id=given.id, automatic=given.automatic)
+        return replace(asked, id=given.id, automatic=given.automatic, trace=self._trace)
 
     async def _next(self, id_: str, answer: Answer) -> bool:
         """Send an answer; return whether more may come: not after errors without an execution."""
@@ -197,12 +200,12 @@ class _Connection:
         await self._send({"type": "websocket.send", "text": orjson.dumps({"type": type_, **said}).decode()})
 
 
-def _authorization(payload: dict[str, Any] | None) -> str | None:
-    """Return the credentials of a client: `{"Authorization": "..."}`, or the same in `headers`, in any case."""
+def _told(payload: dict[str, Any] | None, header: str) -> str | None:
+    """Return what a client says instead of a header: `{"Authorization": "..."}`, or the same in `headers`, in any case."""
     inner = (payload or {}).get("headers")
     for place in (payload or {}, inner if isinstance(inner, dict) else {}):
         for name, value in place.items():
-            if name.lower() == "authorization" and isinstance(value, str) and value:
+            if name.lower() == header and isinstance(value, str) and value:
                 return value
     return None
 

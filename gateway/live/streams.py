@@ -168,7 +168,7 @@ class _Stream:
         """Make the answers and hand them out; a value that is always the latest goes out when it has changed."""
         for answer in await self._subscription.answers(told):
             if self._subscription.latest_only:
-                if self._latest is not None and self._latest.content() == answer.content():
+                if self._latest is not None and self._latest.told == answer.told:
                     continue
                 self._latest = answer
             for subscriber in list(self.subscribers):
@@ -227,7 +227,7 @@ class Streams:
         """Return what reads a topic by time for a caller."""
 
         async def read(topic: Followed, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
-            async with self._execution.context(authorization) as context:
+            async with self._execution.context(authorization) as (context, _):
                 async for rows in topic.read(context, wanted, since, until):
                     yield rows
 
@@ -248,4 +248,4 @@ def _key(request: GraphQLRequest) -> Hashable:
         variables = msgspec.json.encode(request.variables)
     except (ValueError, OverflowError):
         return None
-    return (request.authorization, request.query, request.id, request.operation_name, variables)
+    return (request.authorization, request.query, request.id, request.operation_name, variables, request.trace)

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.page import Page, examples, page_assets
 from gateway.http.page.offline import BUILT
@@ -42,6 +43,19 @@ async def answer(request: Request) -> JSONResponse:
     return JSONResponse({"data": result.data} | ({"errors": errors} if errors else {}))
 
 
+PREFIX = "/behind/a/proxy"
+
+
+def proxied(app: ASGIApp) -> ASGIApp:
+    """Serve an app as behind a proxy that takes a prefix off the path, and tells the app nothing of it."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["path"].startswith(PREFIX)
+        await app({**scope, "path": scope["path"].removeprefix(PREFIX), "raw_path": b""}, receive, send)
+
+    return serve
+
+
 def toy() -> Starlette:
     return Starlette(
         routes=[
@@ -54,8 +68,8 @@ def toy() -> Starlette:
 
 @pytest.fixture(scope="module")
 async def url(serve) -> AsyncIterator[str]:
-    async with serve(toy()) as base:
-        yield f"{base}/graphql"
+    async with serve(proxied(toy())) as base:
+        yield f"{base}{PREFIX}/graphql"
 
 
 @pytest.fixture(scope="module")

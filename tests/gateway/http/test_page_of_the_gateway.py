@@ -1,6 +1,7 @@
 """GraphiQL over the whole gateway: every example runs in a real browser, and README's picture is taken."""
 
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -10,7 +11,8 @@ import anyio
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.gateway.stack import Gateway, open_gateway
+from tests.gateway.stack import Gateway, open_gateway, open_upstream
+from tests.gateway.upstream.scripted import answer
 
 EDITOR = ".graphiql-query-editor .view-lines"
 ANSWER = ".graphiql-response .view-lines"
@@ -74,9 +76,55 @@ async def test_each_answer_comes_with_its_call_plan(gateway, visit):
     bars = [await bar.bounding_box() for bar in await calls.locator(".waterfall span").all()]
     assert [bar["width"] > 0 for bar in bars] == [True] * 3
     assert bars[1]["x"] >= bars[0]["x"] + bars[0]["width"]  # the second level waits for the first
-    await calls.get_by_role("button").nth(1).click()
+    await calls.get_by_role("button").nth(1).press("Enter")
     await expect(plan.locator("pre")).to_contain_text('"flow_runs"')
+    await expect(page.locator(ANSWER)).not_to_contain_text("extensions")  # they are in the plan
+    # The plan belongs to the answer of its tab.
+    await page.get_by_role("tab", name="LatestFlowRuns").click()
+    await expect(plan).to_have_count(0)
+    await page.get_by_role("tab", name="WhyARunFailed").click()
+    await expect(plan.get_by_role("button").first).to_contain_text("3 REST calls")
     assert visited.complaints == []
+
+
+async def test_a_call_is_copied_as_a_command(gateway, visit):
+    visited = await visit(f"{gateway.url}/graphql")
+    page = visited.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="New tab").click()
+    await page.locator(".graphiql-query-editor .monaco-editor").first.click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(
+        """query It { flowRunCount(filter: {flows: {name: {like: "n'i"}}}) flows { nodes { name } } }"""
+    )
+    await expect(page.get_by_role("tab").last).to_contain_text("It")
+    await answered(page, '"nightly"')
+    plan = page.get_by_role("region", name="Call plan")
+    for path, expected in (("count", "0"), ("filter", '"name":"nightly"')):
+        await plan.get_by_role("button", name=f"/{path}").click()
+        await plan.get_by_role("button", name="Copy as curl").click()
+        await expect(plan.get_by_role("button", name="Copied")).to_be_visible()
+        command = await page.evaluate("navigator.clipboard.readText()")
+        # What a shell makes of it.
+        curl, _, method, url, _, header, _, body = shlex.split(command)
+        assert curl == "curl"
+        found = await gateway.http.request(method, url, headers=dict([header.split(": ")]), content=body)
+        assert expected in found.text
+        await plan.get_by_role("button", name=f"/{path}").click()
+    assert visited.complaints == []
+
+
+async def test_a_failed_call_stands_out(visit):
+    async with open_upstream() as upstream, open_gateway(upstream=upstream.url, retries=0) as gateway:
+        upstream.spoilt["/flow_runs/filter"] = answer({"detail": "broken"}, "500 Internal Server Error")
+        page = (await visit(f"{gateway.url}/graphql")).page
+        await expect(page.locator(EDITOR)).to_contain_text("FlowsWithFailedRuns")
+        await page.get_by_role("tab", name="LatestFlowRuns").click()
+        await answered(page, '"UPSTREAM_ERROR"')
+        plan = page.get_by_role("region", name="Call plan")
+        await expect(plan.get_by_role("button").first).to_contain_text("1 REST call, 0 rows")
+        await expect(plan.get_by_role("button").first).to_contain_text("1 failed")
+        await expect(plan.locator("tbody tr.failed")).to_contain_text(["HTTP 500"])
 
 
 async def test_parts_of_an_answer_are_shown_as_one(gateway, visit):
@@ -103,7 +151,7 @@ async def test_a_live_update_reaches_the_page(gateway, visit):
     await page.get_by_role("button", name="New tab").click()
     await page.locator(".graphiql-query-editor .monaco-editor").first.click()
     await page.keyboard.press("Control+A")
-    await page.keyboard.insert_text("subscription Live { flowRunUpdated { name stateType } }")
+    await page.keyboard.insert_text("subscription Live { flowRunUpdated { name stateType flow { name } } }")
     await expect(page.get_by_role("tab").last).to_contain_text("Live")
     await page.get_by_role("button", name="Execute query").click()
     await expect(page.get_by_role("button", name="Stop query")).to_be_visible()
@@ -117,6 +165,9 @@ async def test_a_live_update_reaches_the_page(gateway, visit):
                 break
         await expect(page.locator(ANSWER)).to_contain_text(f'"stateType": "{state}"')
     await expect(page.locator(ANSWER)).to_contain_text('"watched"')
+    plan = page.get_by_role("region", name="Call plan")
+    await expect(plan.get_by_role("button").first).to_contain_text("Latest update: 2 REST calls")
+    await expect(plan.locator("tbody tr")).to_contain_text(["POST /flow_runs/filter", "POST /flows/filter"])
     assert visited.complaints == []
 
 

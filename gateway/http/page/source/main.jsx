@@ -10,29 +10,42 @@ import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
 import { createRoot } from "react-dom/client";
 
-import { CallPlan, show } from "./call-plan.jsx";
+import { CallPlan, planOfTab } from "./call-plan.jsx";
 
 const examples = JSON.parse(document.getElementById("examples").textContent);
 const url = new URL(window.location.pathname, window.location.href);
+const TRACE = { "X-Upstream-Trace": "1" };
 const fetcher = createGraphiQLFetcher({
   url: url.pathname,
-  headers: { "X-Upstream-Trace": "1" },
+  headers: TRACE,
   subscriptionUrl: url.href.replace(/^http/, "ws"),
+  wsConnectionParams: TRACE,
 });
 
-async function* traced(parts) {
+// The calls are shown in the plan: the answer is what other clients get, who ask for none.
+function withoutCalls(part) {
+  if (!part.extensions?.upstream) return part;
+  const { upstream, ...others } = part.extensions;
+  const { extensions, ...rest } = part;
+  return Object.keys(others).length ? { ...rest, extensions: others } : rest;
+}
+
+async function* traced(parts, show, live) {
   for await (const part of parts) {
     const told = [part].flat().findLast((each) => each.extensions?.upstream);
-    if (told) show(told.extensions.upstream);
-    yield part;
+    if (told) show({ calls: told.extensions.upstream, live });
+    yield Array.isArray(part) ? part.map(withoutCalls) : withoutCalls(part);
   }
 }
 
+const isLive = (document, name) =>
+  document?.definitions.some((each) => each.operation === "subscription" && (!name || each.name?.value === name));
+
 async function fetched(params, options) {
-  const answer = await fetcher(params, options);
-  if (params.operationName === "IntrospectionQuery") return answer;
+  if (params.operationName === "IntrospectionQuery") return fetcher(params, options);
+  const show = planOfTab();
   show(null);
-  return traced(answer);
+  return traced(await fetcher(params, options), show, isLive(options?.documentAST, params.operationName));
 }
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
