@@ -1,0 +1,35 @@
+// One client: queries and mutations by HTTP, subscriptions over one websocket, and a cache in which a run is there once.
+import { createClient } from "graphql-ws";
+import { Client, fetchExchange, subscriptionExchange } from "urql";
+import { cache } from "./cache";
+import * as connection from "./connection";
+
+export const url = new URL(import.meta.env.VITE_GRAPHQL_URL || "/graphql", location.href).href;
+
+const socket = createClient({
+  url: url.replace(/^http/, "ws"),
+  keepAlive: 10_000,
+  retryAttempts: Infinity,
+  retryWait: (times) => new Promise((done) => setTimeout(done, Math.min(500 * 2 ** times, 10_000) * (0.5 + Math.random() / 2))),
+  on: {
+    connected: () => connection.changed("live"),
+    closed: () => connection.changed("lost"),
+  },
+});
+
+export const client = new Client({
+  url,
+  requestPolicy: "cache-and-network",
+  preferGetMethod: false,
+  exchanges: [
+    cache,
+    fetchExchange,
+    subscriptionExchange({
+      forwardSubscription: ({ query, variables }) => ({
+        subscribe: (sink) => ({
+          unsubscribe: socket.subscribe({ query: query ?? "", variables: variables ?? {} }, sink),
+        }),
+      }),
+    }),
+  ],
+});
