@@ -38,8 +38,9 @@ crashes: .venv/dev.installed ## Lets schemathesis ask every field of the running
 	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),1) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
 	$(BIN)/python -m pytest tests/gateway/test_crashes.py
 
-pictures: .venv/dev.installed ## Takes README's picture of GraphiQL.
-	@PREFECT_GRAPHQL_TEST_PICTURES=deploy/readme $(BIN)/python -m pytest tests/gateway/http/test_page_of_the_gateway.py -k picture
+pictures: .venv/dev.installed ## Takes README's pictures of GraphiQL and of the example frontend.
+	@PREFECT_GRAPHQL_TEST_PICTURES=deploy/readme $(BIN)/python -m pytest -m "" -k picture \
+	tests/gateway/http/test_page_of_the_gateway.py tests/deploy/test_example.py
 
 lint: .venv/dev.installed ## Style, types, import layers, the image's file.
 	@$(BIN)/ruff check

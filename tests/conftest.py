@@ -1,11 +1,12 @@
 """What every test shares: tools from npm, and a skipped test as a failure where `PREFECT_GRAPHQL_TEST_NO_SKIP` is set."""
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,25 +63,54 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _ByServer(config, log)
 
 
+def _npm(name: str, *arguments: str, files: Iterable[Path] = ()) -> Path:
+    """Run npm where these files are, and keep the `node_modules` that it makes under the name."""
+    folder = ROOT / ".cache" / "npm" / name
+    if not folder.exists():
+        if not shutil.which("npm"):
+            pytest.skip("npm is missing")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made elsewhere and put in place when it is whole: another process may be installing the same.
+        made = Path(tempfile.mkdtemp(dir=folder.parent))
+        for file in files:
+            shutil.copy(file, made)
+        command = [
+            "npm",
+            *arguments,
+            "--prefix",
+            ".",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--loglevel=error",
+        ]
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(made)
+            pytest.skip(f"`npm {' '.join(arguments)}` fails: {done.stderr.strip()}")
+        with suppress(OSError):
+            made.rename(folder)
+    return folder / "node_modules"
+
+
 @pytest.fixture(scope="session")
 def npm() -> Callable[..., Path]:
     """A function that installs pinned packages of the npm registry ("dclint@3.1.0") and returns their `node_modules`."""
 
     def install(*packages: str) -> Path:
-        folder = ROOT / ".cache" / "npm" / "+".join(packages).replace("/", "-")
-        if not folder.exists():
-            if not shutil.which("npm"):
-                pytest.skip("npm is missing")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            # Made elsewhere and put in place when it is whole: another process may be installing the same.
-            made = Path(tempfile.mkdtemp(dir=folder.parent))
-            command = ["npm", "install", "--prefix", made, "--no-audit", "--no-fund", "--ignore-scripts", *packages]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()}")
-            with suppress(OSError):
-                made.rename(folder)
-        return folder / "node_modules"
+        return _npm("+".join(packages).replace("/", "-"), "install", *packages)
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def npm_ci() -> Callable[[Path], Path]:
+    """A function that installs what a folder's package-lock.json pins and returns its `node_modules`."""
+
+    def install(project: Path) -> Path:
+        files = [project / "package.json", project / "package-lock.json"]
+        digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+        return _npm(f"{project.name}-{digest[:12]}", "ci", files=files)
 
     return install
 

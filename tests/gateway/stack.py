@@ -65,10 +65,10 @@ def document(mutation: str, **variables: Any) -> str:
 
 
 @asynccontextmanager
-async def open_gateway(ws: Literal["none", "auto"] = "none", **settings: Any) -> AsyncGenerator[Gateway]:
-    """Serve the gateway on a free port for as long as the block lasts, its websockets too where `ws` is "auto"."""
+async def open_gateway(ws: Literal["none", "auto"] = "none", at: int = 0, **settings: Any) -> AsyncGenerator[Gateway]:
+    """Serve the gateway for as long as the block lasts, on a free port or `at` one; its websockets too where `ws` is "auto"."""
     app = create_app(Settings(**{"services": False, **settings}))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", at)) as listening:
         server = Quiet(uvicorn.Config(app, log_config=None, ws=ws, lifespan="on"))
         serving = asyncio.create_task(server.serve([listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -10,7 +10,10 @@ const socket = createClient({
   url: url.replace(/^http/, "ws"),
   keepAlive: 10_000,
   retryAttempts: Infinity,
-  retryWait: (times) => new Promise((done) => setTimeout(done, Math.min(500 * 2 ** times, 10_000) * (0.5 + Math.random() / 2))),
+  // Of a server that is down browsers tell an error before the close, and graphql-ws retries after a close only.
+  shouldRetry: () => true,
+  // A random part, so that not all pages come back at the same moment.
+  retryWait: (times) => new Promise((done) => setTimeout(done, Math.min(500 * 2 ** times, 5_000) * (0.5 + Math.random() / 2))),
   on: {
     connected: () => connection.changed("live"),
     closed: () => connection.changed("lost"),
