@@ -48,7 +48,7 @@ async def find_by(loaders: Loaders, collection: Collection, fields: tuple[KeyFie
 def _by_one(loaders: Loaders, collection: Collection, key: str) -> Loader:
     if selects(collection, key):
         return by(loaders, collection, key) if collection.bulk else loaders.of(by_key, collection, key, "{}")
-    return loaders.of(_named, collection)
+    return loaders.of(_named, collection, key)
 
 
 def selects(collection: Collection, key: str) -> bool:
@@ -57,18 +57,27 @@ def selects(collection: Collection, key: str) -> bool:
     return leaf is not None and any("any_" in model.model_fields for model in models(leaf.annotation))
 
 
-async def _named(loaders: Loaders, collection: Collection, names: list[str]) -> dict[str, Any]:
-    """Read rows that no filter selects by name, at once: the collection's route `named`."""
+async def _named(loaders: Loaders, collection: Collection, key: str, names: list[str]) -> dict[str, Any]:
+    """Read rows that no filter selects by name: one by its route, `named`; of many, a page of all rows has most."""
+    known: dict[str, Any] = dict.fromkeys(names)
+    asked = names
+    if len(names) > 1:
+        rows = await page(loaders.rows, collection, {}, limit=loaders.size)
+        found = dict(zip(loaders.rows.column(rows, key), rows, strict=True))
+        known |= {name: found[name] for name in names if name in found}
+        all_read = len(rows) < loaders.size and not collection.short_pages
+        asked = [] if all_read else [name for name in names if name not in found]
 
     async def read(name: str) -> Any:
         if not name:
             return None
         try:
-            return await loaders.rows.read_one(collection.row, "GET", fill(collection.named or "", name))
+            row = await loaders.rows.read_one(collection.row, "GET", fill(collection.named or "", name))
         except NotFound:
             return None
+        return row if loaders.rows.column([row], key) == [name] else None  # REST may take a name for an id
 
-    return dict(zip(names, await settled([read(name) for name in names]), strict=True))
+    return known | dict(zip(asked, await settled([read(name) for name in asked]), strict=True))
 
 
 async def _by_several(

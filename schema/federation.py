@@ -44,8 +44,8 @@ class Entity:
     async def find(self, context: Context, representation: dict[str, Any]) -> Found | None:
         """Find the row of a representation; the id counts before the other keys."""
         name = self.collection.row.__name__
-        if "id" in representation:
-            id_ = representation["id"]
+        id_ = representation.get("id")
+        if id_ is not None:
             if not isinstance(id_, str):
                 raise BadUserInput(f"`representations`: the `id` of a {name} must be a string, got {id_!r:.50}.")
             return await find(context, id_argument("id", id_), {name})

@@ -30,7 +30,10 @@ class NestedTooDeeply(BadUserInput):
 
 
 def check_variables(variables: dict[str, Any], settings: Settings) -> None:
-    """Refuse variables with a list over `settings.max_list` or nesting over MAX_NESTING; BadUserInput names the place."""
+    """Refuse variables with a list over `settings.max_list` or nesting over MAX_NESTING; BadUserInput names the place.
+
+    The representations of entities are bounded as the rows that they stand for, since a router cannot ask for them in parts.
+    """
     for name, value in variables.items():
         _check(f'Variable "${name}"', value, settings.max_list)
 
@@ -71,7 +74,7 @@ def _check(where: str, value: Any, max_list: int) -> None:
         below: list[tuple[_Way, Any]] = []
         for way, current in level:
             parts = _parts(current)
-            if isinstance(parts, list) and len(parts) > max_list:
+            if isinstance(parts, list) and len(parts) > max_list and not _representations(parts):
                 raise BadUserInput(
                     f"{where} has a list of {len(parts)} items{_at(way)}, more than {max_list} (PREFECT_GRAPHQL_MAX_LIST)."
                 )
@@ -81,6 +84,10 @@ def _check(where: str, value: Any, max_list: int) -> None:
             return
         level = below
     raise NestedTooDeeply(f"{where} is nested more than {MAX_NESTING} levels deep.")
+
+
+def _representations(items: list[Any]) -> bool:
+    return all(isinstance(item, dict) and "__typename" in item for item in items)
 
 
 def _parts(value: Any) -> list[Any] | dict[Any, Any]:

@@ -19,8 +19,10 @@ from graphql import (
 
 from gateway.execution.compiled.shapes import definition_of
 from resolvers.cursors import encode_cursor
+from resolvers.entities import KeyField
 from resolvers.names import graphql_name
-from tests.gateway.execution.compiled.values import JSONS, TEXTS, moment, uuid
+from schema.federation import entity
+from tests.gateway.execution.compiled.values import JSONS, TEXTS, Row, moment, uuid
 from tests.gateway.execution.compiled.world import BY_NAME, World, own_name
 from tests.gateway.stack import SCHEMA
 
@@ -227,4 +229,20 @@ class Inputs:
                 [{"__typename": kind}, {"__typename": "Log", "id": "x"}, {"__typename": "", "id": 5}, 5]
             )
         names = [name for name, collection in BY_NAME.items() if collection.row.__name__ == kind]
-        return {"__typename": kind, "id": self._id((self._rng.choice(names or [*BY_NAME]),))}
+        name = self._rng.choice(names or [*BY_NAME])
+        keys = entity(BY_NAME[name]).keys
+        if keys and self.chance(0.5):
+            return {"__typename": kind, **self._key(name, self._rng.choice(keys))}
+        return {"__typename": kind, "id": self._id((name,))}
+
+    def _key(self, collection: str, fields: tuple[KeyField, ...]) -> Row:
+        """Draw a key that some row has, mostly."""
+        row, drawn = self._rng.choice(self._world.rows[collection]), {}
+        for each in fields:
+            owner, name = row, each.name
+            if each.relation:
+                owners = self._world.rows[each.relation.collection.name]
+                owner = self._world.by_id.get((each.relation.collection.name, row.get(each.relation.key)), owners[0])
+            value = owner.get(name) if self.chance(0.9) else self._rng.choice(TEXTS[:9])
+            drawn[each.parent or name] = {name: value} if each.parent else value
+        return drawn

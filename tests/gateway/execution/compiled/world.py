@@ -14,6 +14,7 @@ from gateway.execution.compiled.shapes import definition_of
 from resolvers.collection import DECLARED, Collection
 from resolvers.reading import parameters
 from resolvers.relations import BelongsTo, HasMany, Relation, Via
+from schema.federation import entity
 from tests.gateway.execution.compiled.values import TEXTS, Row, keys_of, object_type, relation_of, row_of, uuid
 
 SIZES = {"flows": 5, "deployments": 7, "flow_runs": 14, "task_runs": 14, "logs": 16, "work_pools": 3, "work_queues": 5}
@@ -90,6 +91,7 @@ class World:
     def _places_of(self, collection: Collection) -> list[tuple[tuple[str, str], Key]]:
         """Where a body names keys or parents of rows, and what a row has there."""
         own = {relation.by for _, relation in RELATIONS if isinstance(relation, BelongsTo)} | {"id"}
+        own |= {each.name for key in entity(collection).keys for each in key if each.relation is None}
         places: list[tuple[tuple[str, str], Key]] = [((collection.own, by), _value(by)) for by in own]
         for _, relation in RELATIONS:
             if isinstance(relation, HasMany) and relation.collection is collection:
