@@ -23,7 +23,8 @@ from graphql import (
 from strawberry.schema import BaseSchema
 
 ENTITIES = {"_Any", "_Entity", "_Service"}
-BY_ID = {"node", "nodes"}
+OWN = {"node", "nodes", "health", "hello", "ready"}
+"""Fields of Query that each subgraph has for itself: a graph would not compose with two of them."""
 MACHINERY = {"_entities", "_service"}
 INCREMENTAL = {"defer", "stream"}
 """Directives whose work a router does by itself."""
@@ -73,8 +74,8 @@ class _Public(Visitor):
 
 @cache
 def subgraph_sdl(schema: BaseSchema) -> str:
-    """Print what a schema adds to a federated graph: without what each subgraph has for itself, `node` and `nodes`."""
-    return print_ast(visit(_parsed(schema), _Without(BY_ID | MACHINERY, INCREMENTAL)))
+    """Print what a schema adds to a federated graph: without what each subgraph has for itself."""
+    return print_ast(visit(_parsed(schema), _Without(OWN | MACHINERY, INCREMENTAL)))
 
 
 def public_sdl(schema: BaseSchema) -> str:

@@ -1,4 +1,4 @@
-"""The subgraph composes with another, by each of the composers in use."""
+"""The subgraph composes with others, by each of the composers in use."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from schema.build import build
 
 FOLDER = Path(__file__).parent / "subgraph"
 INCIDENTS = (FOLDER / "incidents.graphql").read_text()
+ALARMS = (FOLDER / "alarms.graphql").read_text()
 GRAPHQL = "graphql@16.15.0"
 
 Compose = Callable[..., dict[str, Any]]
@@ -64,24 +65,28 @@ def test_it_composes_alone(compose: Compose, sdl: str) -> None:
     assert compose(prefect=sdl)["errors"] == []
 
 
-def test_it_composes_with_another(compose: Compose, sdl: str) -> None:
-    composed = compose(prefect=sdl, incidents=INCIDENTS)
+def test_it_composes_with_others(compose: Compose, sdl: str) -> None:
+    composed = compose(prefect=sdl, incidents=INCIDENTS, alarms=ALARMS)
     assert composed["errors"] == []
     supergraph = build_ast_schema(parse(composed["sdl"]), assume_valid_sdl=True)
     assert fields(supergraph, "Incident")["flowRun"] == "FlowRun"
     joined = fields(supergraph, "FlowRun")
     assert joined["incidents"] == "[Incident!]!"
     assert joined["flow"] == "Flow"
+    assert joined["alarm"] == "String"
+    assert fields(supergraph, "Mutation").keys() >= {"createAlarm", "createFlow", "setFlowRunState"}
+    assert fields(supergraph, "Subscription").keys() >= {"alarm", "flowRunUpdated"}
     roots = fields(supergraph, "Query")
     assert {"node", "nodes", "incidents", "flowRun", "flowRuns", "deployments"} <= roots.keys()
     assert not {"_entities", "_service"} & roots.keys()
 
 
 def test_generic_names_stay_whole(compose: Compose, sdl: str) -> None:
-    composed = compose(prefect=sdl, incidents=INCIDENTS)["sdl"]
+    composed = compose(prefect=sdl, incidents=INCIDENTS, alarms=ALARMS)["sdl"]
     supergraph = build_ast_schema(parse(composed), assume_valid_sdl=True)
     own = build()._schema
-    for schema in (own, build_ast_schema(parse(INCIDENTS), assume_valid_sdl=True)):
+    others = (INCIDENTS, ALARMS.replace("extend type", "type"))
+    for schema in (own, *(build_ast_schema(parse(other), assume_valid_sdl=True) for other in others)):
         for name, type_ in schema.type_map.items():
             if name.startswith(("_", "link__")) or name == "Query":
                 continue

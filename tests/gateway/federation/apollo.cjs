@@ -1,5 +1,5 @@
-// Serves a federated graph of the gateway at a URL and of the subgraph in ../../schema/subgraph, whose incidents are
-// given as JSON, [{id, flowRun: {id}, flow: {name}, ...}]; prints {apollo, supergraph}: the URL of @apollo/gateway, and
+// Serves a federated graph of the gateway at a URL and of the subgraphs in ../../schema/subgraph, whose incidents are
+// given as JSON, [{id, flowRun: {id}, flow: {name}, deploymentId, ...}]: one alarm is of all their runs. It prints {apollo, supergraph}: the URL of @apollo/gateway, and
 // the SDL of the graph.
 const { readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
@@ -12,7 +12,7 @@ const { Trace } = require("@apollo/usage-reporting-protobuf");
 
 const [prefect, incidentsJson] = process.argv.slice(2);
 const incidents = JSON.parse(incidentsJson);
-const incidentsSdl = readFileSync(join(__dirname, "../../schema/subgraph/incidents.graphql"), "utf8");
+const sdl = (name) => readFileSync(join(__dirname, `../../schema/subgraph/${name}.graphql`), "utf8");
 
 function reference(typename, key) {
   return key && { __typename: typename, ...key };
@@ -42,6 +42,20 @@ const resolvers = {
   },
   Flow: { __resolveReference: (row) => row, owner: ({ name }) => `owner of ${name}` },
 };
+const alarm = {
+  id: "alarm",
+  runs: incidents.filter(({ deploymentId }) => deploymentId).map(({ flowRun }) => flowRun),
+  deployment: { id: incidents[0].deploymentId },
+};
+const alarmResolvers = {
+  Query: { alarms: () => ({ edges: [{ cursor: "", node: alarm }], pageInfo: {} }) },
+  Mutation: { createAlarm: (_, { deploymentId }) => ({ ...alarm, deployment: { id: deploymentId } }) },
+  Flow: { __resolveReference: (row) => row, alarms: () => [alarm], label: ({ name, tags }) => `${name} ${tags}` },
+  FlowRun: {
+    __resolveReference: (row) => row,
+    alarm: ({ state, flow, parameters }) => `${flow.name} ${state.type} ${JSON.stringify(parameters)}`,
+  },
+};
 
 function serve(answer) {
   const server = createServer(async (request, response) => {
@@ -54,6 +68,15 @@ function serve(answer) {
   return new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}/graphql`)),
   );
+}
+
+async function subgraph(name, resolvers) {
+  const typeDefs = parse(sdl(name));
+  const schema = buildSubgraphSchema([{ typeDefs, resolvers }]);
+  const url = await serve(({ query, variables, operationName }) =>
+    graphql({ schema, source: query, variableValues: variables, operationName }),
+  );
+  return { name, url, typeDefs };
 }
 
 class Forwarding extends RemoteGraphQLDataSource {
@@ -79,10 +102,7 @@ function fetches(node) {
 }
 
 async function main() {
-  const incidentsSchema = buildSubgraphSchema([{ typeDefs: parse(incidentsSdl), resolvers }]);
-  const subgraph = await serve(({ query, variables, operationName }) =>
-    graphql({ schema: incidentsSchema, source: query, variableValues: variables, operationName }),
-  );
+  const others = await Promise.all([subgraph("incidents", resolvers), subgraph("alarms", alarmResolvers)]);
   const asked = await fetch(prefect, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -91,7 +111,7 @@ async function main() {
   const { data } = await asked.json();
   const { supergraphSdl, errors } = composeServices([
     { name: "prefect", url: prefect, typeDefs: parse(data._service.sdl) },
-    { name: "incidents", url: subgraph, typeDefs: parse(incidentsSdl) },
+    ...others,
   ]);
   if (errors?.length) throw new Error(errors.join("\n"));
   const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url }) => new Forwarding({ url }) });

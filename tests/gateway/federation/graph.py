@@ -53,10 +53,10 @@ async def fill(rest: httpx.AsyncClient, number: int) -> World:
 
     await create("/work_pools", name="pool", type="process")
     flow = await create("/flows", name="flow")
-    await create("/deployments", name="deployment", flow_id=flow, work_pool_name="pool")
+    deployment = await create("/deployments", name="deployment", flow_id=flow, work_pool_name="pool")
     runs = [await create("/flow_runs", name=f"run {at}", flow_id=flow) for at in range(number)]
     parts = {"flow": {"name": "flow"}, "deployment": {"name": "deployment", "flow": {"name": "flow"}}}
-    parts |= {"workPool": {"name": "pool"}}
+    parts |= {"workPool": {"name": "pool"}, "deploymentId": deployment}
     incidents = [{"id": f"incident {at}", "flowRun": {"id": id_}, **parts} for at, id_ in enumerate(runs)]
     none = {"flowRun": {"id": flow}, "flow": {"name": "none"}}
     none |= {"deployment": {"name": "deployment", "flow": {"name": "none"}}}

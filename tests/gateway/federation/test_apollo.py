@@ -50,6 +50,29 @@ async def test_rows_of_ours_have_fields_of_the_other_side(router: Router) -> Non
     assert data["flows"]["nodes"] == [{"owner": "owner of flow"}]
 
 
+async def test_a_subgraph_of_federation_1_extends_rows_and_requires_what_is_nested_in_them(router: Router) -> None:
+    data = await router.data(
+        "{ alarms { edges { node { deployment { name flow { name label } } runs { name alarm } } } } }"
+    )
+    [edge] = data["alarms"]["edges"]
+    assert edge["node"]["deployment"] == {"name": "deployment", "flow": {"name": "flow", "label": "flow "}}
+    assert edge["node"]["runs"] == [{"name": f"run {at}", "alarm": "flow PENDING {}"} for at in range(50)]
+    assert sorted(router.asked.calls) == [
+        "POST /deployments/filter",
+        "POST /flow_runs/filter",
+        "POST /flows/filter",
+    ]
+
+
+async def test_changes_on_either_side_are_answered_by_both(router: Router) -> None:
+    deployment = router.world.incidents[0]["deploymentId"]
+    data = await router.data(f'mutation {{ createAlarm(deploymentId: "{deployment}") {{ deployment {{ name }} }} }}')
+    assert data == {"createAlarm": {"deployment": {"name": "deployment"}}}
+    assert router.asked.calls == ["POST /deployments/filter"]
+    data = await router.data('mutation { createFlow(input: {name: "flow", tags: []}) { name alarms { id } } }')
+    assert data == {"createFlow": {"name": "flow", "alarms": [{"id": "alarm"}]}}
+
+
 async def test_a_row_that_is_not_there_is_null(router: Router) -> None:
     data = await router.data(
         '{ incident(id: "incident of none") { flowRun { tags } flow { tags } deployment { tags } } }'

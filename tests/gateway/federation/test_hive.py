@@ -57,5 +57,11 @@ async def test_fifty_entities_are_one_call(hive: Router) -> None:
         "workPool": {"type": "process"},
     }
     assert sorted(hive.asked.calls) == ["POST /deployments/filter", "POST /flows/filter", "POST /work_pools/filter"]
+    data = await hive.data("{ alarms { edges { node { deployment { name } runs { alarm } } } } }")
+    assert data["alarms"]["edges"] == [
+        {"node": {"deployment": {"name": "deployment"}, "runs": [{"alarm": "flow PENDING {}"}] * 50}}
+    ]
+    assert sorted({*hive.asked.calls}) == ["POST /deployments/filter", "POST /flow_runs/filter", "POST /flows/filter"]
+    assert len(hive.asked.calls) == 3
     data = await hive.data("{ flowRuns(sort: NAME_ASC, first: 1) { nodes { headline flow { owner } } } }")
     assert data["flowRuns"]["nodes"] == [{"headline": "run 0: Pending", "flow": {"owner": "owner of flow"}}]
