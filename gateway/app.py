@@ -18,7 +18,7 @@ from gateway import embedded, upstream
 from gateway.execution import Execution
 from gateway.http.endpoint import GraphQLEndpoint, cross_origin
 from gateway.http.noted import Noted
-from gateway.http.origin import SameOrigin, foreign
+from gateway.http.origin import ANY, SameOrigin, allowed_origins, foreign
 from gateway.http.page import Page, page_assets
 from gateway.http.transport_ws import TransportWs
 from gateway.live import Streams, sockets
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 logger = logging.getLogger("gateway")
+
+PATHS = ("/graphql", "/graphql/")
+"""Where GraphQL is asked: a redirect from one to the other would lose a browser's preflight and a proxy's scheme."""
 
 Fill = Callable[[Upstream], Coroutine[Any, Any, None]]
 """Fills the upstream once the server is up; `/ready` waits for it."""
@@ -63,7 +66,7 @@ class _App(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Whoever adds middleware wants it before /graphql too.
-        if scope["type"] == "http" and scope["path"] == "/graphql" and not self.user_middleware:
+        if scope["type"] == "http" and scope["path"] in PATHS and not self.user_middleware:
             await self._graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -95,14 +98,15 @@ class Gateway:
         open_ = sockets.remote(settings.upstream) if settings.upstream else sockets.in_process(self._api)
         self._streams = Streams(execution, self._upstream, settings, open_)
         served = GraphQLEndpoint(execution, settings, page=Page(), streams=self._streams)
-        endpoint = cross_origin(served, settings.cors_origins)
+        self._origins = allowed_origins(settings.cors_origins)
+        endpoint = cross_origin(served, self._origins)
         transport = TransportWs(execution, self._streams, settings, self._untrusted)
         self.app = _App(
             endpoint,
             routes=[
                 Mount("/graphql/assets", page_assets()),
-                Route("/graphql", endpoint),
-                WebSocketRoute("/graphql", transport),
+                *(Route(path, endpoint) for path in PATHS),
+                *(WebSocketRoute(path, transport) for path in PATHS),
                 Mount("/api", SameOrigin(Noted(self._api, self._upstream), self._open_to_all)),
                 Route("/health", self._health),
                 Route("/ready", self._ready),
@@ -115,8 +119,8 @@ class Gateway:
 
     def _untrusted(self, scope: Scope) -> bool:
         """Tell whether a foreign page would act by credentials that are not its visitor's."""
-        allowed = {origin.strip().rstrip("/") for origin in (self._settings.cors_origins or "").split(",")}
-        return self._open_to_all() and foreign(scope) and not {"*", Headers(scope=scope).get("origin")} & allowed
+        allowed = {ANY, Headers(scope=scope).get("origin")} & {*self._origins}
+        return self._open_to_all() and foreign(scope) and not allowed
 
     def _open_to_all(self) -> bool:
         """Tell whether callers of the REST API need no credentials: it is ours, or it is opened by the service's."""

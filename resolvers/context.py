@@ -18,6 +18,8 @@ class Context:
     max_first: int = 1_000
     """Largest `first`; also how many rows are counted by paging where REST has no count."""
     loader: type[Loader] = KeyLoader
+    beside: dict[Any, "Context"] = field(default_factory=dict)
+    """Contexts of the same operation, or of others that are executed with it, that read rows in shapes of their own."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,6 +33,9 @@ class Context:
 
     def forget(self) -> None:
         """Forget what was read: after a write it may be out of date, and at the end nobody needs it."""
+        for context in self.beside.values():
+            context.forget()
+        self.beside.clear()
         self.loaders.clear()
         self.loaders = Loaders(self.rows, self.page, self.loader)
 

@@ -8,6 +8,7 @@ from graphql import ExecutionResult, GraphQLError
 from gateway.execution.compiled import Outcome
 from gateway.execution.documents import Invalid, NestedBeyondParsing
 from gateway.execution.errors import formatted, formatted_failures, internal, logger
+from gateway.execution.persisted import HashMismatch
 from gateway.execution.request import Answer
 from gateway.execution.values import NestedTooDeeply
 from resolvers.errors import BadUserInput, GatewayError
@@ -15,6 +16,10 @@ from resolvers.errors import BadUserInput, GatewayError
 
 class ReadOnly(BadUserInput):
     """A mutation where only queries are allowed: HTTP status 405."""
+
+
+MALFORMED = (ReadOnly, NestedTooDeeply, NestedBeyondParsing, HashMismatch)
+"""Errors of requests that no server would take, whatever its schema: their HTTP status says so to all clients."""
 
 
 def failed(error: Exception) -> Answer:
@@ -30,7 +35,7 @@ def failed(error: Exception) -> Answer:
 def refused(errors: Sequence[GraphQLError]) -> Answer:
     """Return the answer to a request that the client must mend."""
     status = 405 if any(isinstance(error, ReadOnly) for error in errors) else 400
-    malformed = any(isinstance(error, ReadOnly | NestedTooDeeply | NestedBeyondParsing) for error in errors)
+    malformed = any(isinstance(error, MALFORMED) for error in errors)
     return Answer(
         errors=[formatted(error) for error in errors], executed=False, status=status, well_formed=not malformed
     )

@@ -128,14 +128,9 @@ class Documents:
         return Document(ast, operations, fragments, asks_for_parts(text, ast))
 
     def _parse(self, text: str) -> DocumentNode:
-        limit = self._settings.max_tokens
-        if len(text) > limit * CHARACTERS_A_TOKEN:
-            raise QueryTooComplex(
-                f"The query's text is {len(text)} characters, more than {limit * CHARACTERS_A_TOKEN}, "
-                f"{CHARACTERS_A_TOKEN} for each token of PREFECT_GRAPHQL_MAX_TOKENS; send long values as variables."
-            )
+        check_length(len(text), self._settings)
         try:
-            return parse(text, max_tokens=limit, allow_empty_selection_sets=False)
+            return parse(text, max_tokens=self._settings.max_tokens, allow_empty_selection_sets=False)
         except GraphQLSyntaxError as error:
             raise self._refusal(error) from None
 
@@ -156,6 +151,16 @@ class Documents:
         while len(self._documents) > self._max_documents or self._bytes > self._max_bytes:
             _, (_, freed) = self._documents.popitem(last=False)
             self._bytes -= freed
+
+
+def check_length(characters: int, settings: Settings, *, whose: str = "query") -> None:
+    """Refuse texts that are too long to be read for their tokens; raises QueryTooComplex."""
+    limit = settings.max_tokens * CHARACTERS_A_TOKEN
+    if characters > limit:
+        raise QueryTooComplex(
+            f"The {whose}'s text is {characters} characters, more than {limit}, "
+            f"{CHARACTERS_A_TOKEN} for each token of PREFECT_GRAPHQL_MAX_TOKENS; send long values as variables."
+        )
 
 
 def graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:

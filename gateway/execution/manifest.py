@@ -30,14 +30,16 @@ def read_manifest(path: Path) -> dict[str, str]:
         raise _unusable(path, f"it is not valid JSON: {error}") from error
     if not isinstance(manifest, dict):
         raise _unusable(path, f"it must be a JSON object, {{id: document}}, not {type(manifest).__name__}")
-    texts = _of_apollo(path, manifest) if "format" in manifest else manifest
-    for id_, text in texts.items():
+    texts: dict[str, str] = {}
+    for id_, text in _of_apollo(path, manifest) if "format" in manifest else manifest.items():
         if not id_ or not isinstance(text, str):
             raise _unusable(path, f"the document {id_!r} must have an id and a text")
-    return {bare(id_): text for id_, text in texts.items()}
+        if texts.setdefault(bare(id_), text) != text:
+            raise _unusable(path, f"two documents have the id {id_!r}")
+    return texts
 
 
-def _of_apollo(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def _of_apollo(path: Path, manifest: dict[str, Any]) -> list[tuple[str, Any]]:
     if manifest["format"] != APOLLO or manifest.get("version") != 1:
         raise _unusable(path, f'of the manifests with a format only "{APOLLO}" of version 1 is known')
     operations = manifest.get("operations")
@@ -45,7 +47,7 @@ def _of_apollo(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         isinstance(each, dict) and isinstance(each.get("id"), str) for each in operations
     ):
         raise _unusable(path, '"operations" must be a list of {"id": "...", "body": "..."}')
-    return {each["id"]: each.get("body") for each in operations}
+    return [(each["id"], each.get("body")) for each in operations]
 
 
 def _unusable(path: Path, problem: str) -> ValueError:

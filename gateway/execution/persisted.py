@@ -24,6 +24,10 @@ MOST_TOLD = 3
 """Documents of a manifest that are told to be invalid."""
 
 
+class HashMismatch(Unlisted):
+    """A hash that is not that of the text beside it: a request that is malformed."""
+
+
 class Persisted:
     """Finds the texts of operations that are asked for by their ids."""
 
@@ -77,7 +81,9 @@ class Persisted:
             raise Unlisted("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
         if request.query:
             if _hashed(request) and hash_of(request.query) != bare(id_):
-                raise Unlisted("PERSISTED_QUERY_HASH_MISMATCH", f"The SHA-256 hash of the query is not {id_[:100]!r}.")
+                raise HashMismatch(
+                    "PERSISTED_QUERY_HASH_MISMATCH", f"The SHA-256 hash of the query is not {id_[:100]!r}."
+                )
             return request.query
         text = None if self._texts is None else await self._texts.get(bare(id_))
         if text is None:

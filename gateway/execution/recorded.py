@@ -30,13 +30,11 @@ class Stopped(Exception):
 class Recorded:
     """An upstream that keeps what it answered until a write: undecoded for a plan, as JSON for graphql-core.
 
-    So graphql-core can execute again what a plan leaves to it, without a second call. `together` has the good answers of
-    the queries that are executed together, of one caller: they are read once for all of them.
+    So graphql-core can execute again what a plan leaves to it, without a second call.
     """
 
-    def __init__(self, rest: Upstream, together: dict[Key, Any] | None = None) -> None:
+    def __init__(self, rest: Upstream) -> None:
         self._rest = rest
-        self._together = {} if together is None else together
         self._kept: dict[Key, Any] = {}
         self._stopped = False
 
@@ -66,14 +64,11 @@ class Recorded:
             return await self._rest.write(method, path, body)
         finally:
             self._kept.clear()
-            self._together.clear()
 
     async def _answer(self, key: Key, body: dict[str, Any] | None) -> Any:
         if key not in self._kept:
             try:
-                if key not in self._together:
-                    self._together[key] = await self._rest.answer(key[0], key[1], body)
-                self._kept[key] = self._together[key]
+                self._kept[key] = await self._rest.answer(key[0], key[1], body)
             except Exception as failure:  # noqa: BLE001  it is raised for each who asks
                 self._kept[key] = failure
         kept = self._kept[key]

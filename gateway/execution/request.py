@@ -14,7 +14,7 @@ class GraphQLRequest:
 
     `deadline` is in event-loop time; `authorization` is the caller's whole header; `trace` asks for the upstream calls;
     `read_only` refuses mutations (a GET must not change anything). `id` is that of a persisted document; `automatic`
-    says that it is the SHA-256 hash of an automatic persisted query. `together` has the reads of the queries of a batch.
+    says that it is the SHA-256 hash of an automatic persisted query.
     """
 
     query: str
@@ -28,7 +28,8 @@ class GraphQLRequest:
     read_only: bool = False
     id: str | None = None
     automatic: bool = False
-    together: dict[Any, Any] | None = None
+    together: Any = None
+    """Of several queries that are executed together, an `Opened`."""
 
 
 @dataclass(frozen=True)

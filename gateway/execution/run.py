@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -19,11 +19,12 @@ from gateway.execution.documents import Document, Documents, graphql_schema
 from gateway.execution.ftv1 import traced
 from gateway.execution.incremental import IncrementalExecutor
 from gateway.execution.known import KnownDocuments
+from gateway.execution.opened import Opened
 from gateway.execution.parts import Parts, execute_in_parts
 from gateway.execution.persisted import open_persisted
 from gateway.execution.recorded import Recorded
 from gateway.execution.request import Answer, GraphQLRequest
-from gateway.execution.seams import Session, Upstream
+from gateway.execution.seams import Upstream
 from gateway.execution.subscription import EXECUTOR, Calls, Subscription
 from gateway.execution.times import Times
 from gateway.execution.values import check_variables
@@ -130,7 +131,8 @@ class Execution:
 
         if operation.operation is not OperationType.QUERY:
             return cast("Answer", await self._to_its_end(execute()))
-        key = None if request.trace or request.ftv1 else _key(request)
+        alone = request.trace or request.ftv1 or request.together is not None
+        key = None if alone else _key(request)
         if key is None:
             return await execute()
         answer, _ = await self._flights.join(key, request.deadline, execute)
@@ -162,12 +164,16 @@ class Execution:
     async def context(self, authorization: str | None, *, trace: bool = False) -> AsyncIterator[tuple[Any, Calls]]:
         """Give the resolvers' context for what is read for a subscription at one time, and the calls where a trace is asked."""
         deadline = asyncio.get_running_loop().time() + self._settings.deadline
-        session = self._upstream.session(authorization=authorization, deadline=deadline, trace=trace)
-        context = self._make_context(Recorded(session))
-        try:
-            yield context, session.calls if trace else None
-        finally:
-            _release(session, context)
+        asked = GraphQLRequest("", deadline, authorization=authorization, trace=trace)
+        with closing(self.open(asked)) as opened:
+            yield opened.context, opened.calls() if trace else None
+
+    def open(self, request: GraphQLRequest, *, alike: bool = True) -> Opened:
+        """Open what a request is executed with, and others of the same caller and time; `alike` is as `Opened` has it."""
+        session = self._upstream.session(
+            authorization=request.authorization, deadline=request.deadline, trace=request.trace
+        )
+        return Opened(session, self._make_context(Recorded(session)), alike)
 
     def _variables(
         self, operation: OperationDefinitionNode, request: GraphQLRequest
@@ -189,40 +195,33 @@ class Execution:
         variables = self._variables(operation, request)
         if isinstance(variables, list):
             return refused(variables)
-        session = self._upstream.session(
-            authorization=request.authorization, deadline=request.deadline, trace=request.trace
-        )
-        context = answer = None
+        answer = None
         times = Times() if request.ftv1 else None
+        opened: Opened | None = request.together
         try:
-            context = self._make_context(Recorded(session, request.together))
+            opened = opened or self.open(request)
             self._cost.check(operation, document.fragments, variables.coerced)
-            calls = session.calls if request.trace else None
+            calls = opened.calls() if request.trace else None
             if in_parts:
-                answer = await self._parts(document, request, context, calls, partial(_release, session, context))
+                answer = await self._parts(document, request, opened, calls)
             else:
-                answer = answered(await self._result(document, operation, request, variables, context, times), calls)
+                answer = answered(await self._result(document, operation, request, variables, opened, times), calls)
                 if times:
                     answer = traced(answer, self._schema, document, operation, variables, times)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             answer = failed(error)
         finally:
-            if not isinstance(answer, Parts):
-                _release(session, context)
+            if opened and opened is not request.together and not isinstance(answer, Parts):
+                opened.close()
         return answer
 
     async def _parts(
-        self,
-        document: Document,
-        request: GraphQLRequest,
-        context: Any,
-        calls: list[dict[str, Any]] | None,
-        release: Callable[[], None],
+        self, document: Document, request: GraphQLRequest, opened: Opened, calls: list[dict[str, Any]] | None
     ) -> Answer | Parts:
-        executor = self._executor(IncrementalExecutor, document, request, context)
+        executor = self._executor(IncrementalExecutor, document, request, opened.context)
         if isinstance(executor, list):
             return answered(ExecutionResult(None, executor), calls)
-        result = await execute_in_parts(executor, calls, release)
+        result = await execute_in_parts(executor, calls, opened.close)
         return result if isinstance(result, Parts) else answered(result, calls)
 
     def _executor(
@@ -239,9 +238,10 @@ class Execution:
         operation: OperationDefinitionNode,
         request: GraphQLRequest,
         variables: VariableValues,
-        context: Any,
+        opened: Opened,
         times: Times | None,
     ) -> ExecutionResult | Outcome:
+        context = opened.context
         if self._strawberry.extensions:
             result = await self._strawberry.execute(
                 request.query, request.variables, context, operation_name=request.operation_name
@@ -254,9 +254,10 @@ class Execution:
                 return ExecutionResult(None, executor)
             return await executor.interpret(context)
 
-        if self.plans is None or not isinstance(context, Context):
+        if self.plans is None or not opened.alike or not isinstance(context, Context):
             return await interpret(context)
-        plan = self.plans.of(operation, document.fragments, variables)
+        again = request.together is not None
+        plan = self.plans.of(operation, document.fragments, variables, again=again)
         if plan is None:
             return await interpret(context)
         return await self.plans.execute(plan, context, variables, interpret, times)
@@ -279,12 +280,6 @@ class Execution:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
-
-
-def _release(session: Session, context: Any) -> None:
-    session.close()
-    if isinstance(context, Context):
-        context.forget()
 
 
 def _key(request: GraphQLRequest) -> Hashable:

@@ -1,5 +1,6 @@
 """Where the texts of automatic persisted queries are kept: in memory, and in Redis for several processes."""
 
+import asyncio
 import hashlib
 import logging
 import sys
@@ -15,6 +16,9 @@ LASTS = 7 * 24 * 3600
 
 WAIT = 1.0
 """Seconds to wait for Redis; a client that is told that its query is not known sends it, and goes on."""
+
+PAUSE = 5.0
+"""Seconds for which Redis is not asked after it failed: nobody waits for it again and again."""
 
 KEY = "prefect-graphql:persisted-query:"
 
@@ -65,9 +69,20 @@ class InRedis:
             msg = "Redis (PREFECT_GRAPHQL_PERSISTED_QUERIES) needs its client: pip install 'prefect-graphql[redis]'."
             raise ValueError(msg) from None
         self._faults: tuple[type[Exception], ...] = (RedisError, OSError)
-        self._redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=WAIT, socket_connect_timeout=WAIT)
+        try:
+            self._redis: Any = Redis.from_url(
+                url,
+                decode_responses=True,
+                encoding_errors="replace",
+                socket_timeout=WAIT,
+                socket_connect_timeout=WAIT,
+            )
+        except ValueError as error:
+            msg = f"The URL of Redis (PREFECT_GRAPHQL_PERSISTED_QUERIES) can't be used: {error}."
+            raise ValueError(msg) from error
         self._memory = InMemory()
         self._down = False
+        self._asked_from = 0.0
 
     async def get(self, hash_: str) -> str | None:
         """Return a text; what others have written under its hash is checked."""
@@ -90,12 +105,16 @@ class InRedis:
         await self._redis.aclose()
 
     async def _ask(self, command: str, *arguments: str, **options: Any) -> str | None:
+        clock = asyncio.get_running_loop().time
+        if clock() < self._asked_from:
+            return None
         try:
             answer: str | None = await getattr(self._redis, command)(*arguments, **options)
         except self._faults as fault:
             if not self._down:
                 _log.warning("Redis fails, persisted queries are kept by each process alone: %s", fault)
             self._down = True
+            self._asked_from = clock() + PAUSE
             return None
         self._down = False
         return answer

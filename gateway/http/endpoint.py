@@ -1,7 +1,7 @@
 """`/graphql` as an ASGI application: HTTP in, one operation, bytes out."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import orjson
@@ -76,20 +76,22 @@ class GraphQLEndpoint:
             return
         if method not in {"GET", "HEAD", "POST"}:
             raise Refusal(405, f"The method {method} is not allowed: use GET or POST.", allow=METHODS)
-        media, wanted = _acceptable(headers, MEDIA if self._streams is None else STREAMING)
+        streams = self._streams if method != "HEAD" else None
+        media, wanted = _acceptable(headers, MEDIA if streams is None else STREAMING)
         if method == "POST":
             raw = await from_body(headers, receive, limit=self._settings.max_body, deadline=deadline)
         else:
             raw = from_url(scope)
         answer: Answer | Answers
         if isinstance(raw, list):
+            media, wanted = _acceptable(headers, MEDIA)
             answer = await _while_connected(self._batch(raw, headers, deadline), receive)
         else:
             request = _request(headers, raw, deadline, read_only=method != "POST")
-            if self._streams is not None and preferred(headers.get(b"accept"), (SSE,)):
+            if streams is not None and preferred(headers.get(b"accept"), (SSE,)):
                 subscribes = self._execution.is_subscription(request)
                 if subscribes or media == SSE:
-                    answers = self._streams.subscribe(request) if subscribes else self._execution.run(request)
+                    answers = streams.subscribe(request) if subscribes else self._execution.run(request)
                     await sse.respond(answers, receive, send)
                     return
             in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
@@ -126,15 +128,14 @@ class GraphQLEndpoint:
         return Answers([next(executed) if answer is None else answer for answer in answers])
 
 
-def cross_origin(endpoint: ASGIApp, origins: str | None) -> ASGIApp:
-    """Let pages of other origins (`settings.cors_origins`) use an endpoint; without any it is as it was, and costs nothing.
+def cross_origin(endpoint: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """Let pages of other origins (`allowed_origins`) use an endpoint; without any it is as it was, and costs nothing.
 
     Credentials are a header that a page has to know, never a cookie: none are allowed to be sent along.
     """
     if not origins:
         return endpoint
-    allowed = [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
-    return CORSMiddleware(endpoint, allowed, allow_methods=("GET", "HEAD", "POST"), allow_headers=("*",), max_age=7200)
+    return CORSMiddleware(endpoint, origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=("*",), max_age=7200)
 
 
 def _wants_page(scope: Scope, headers: Headers) -> bool:

@@ -1,11 +1,37 @@
-"""Refuses what other sites' pages send in a browser to an API that the gateway opens without the caller's credentials."""
+"""Origins of pages in a browser: those that a setting allows, and those that are refused where callers need no credentials."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+ANY = "*"
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
+_PORTS = {"http": 80, "https": 443}
+
+
+def allowed_origins(setting: str | None) -> tuple[str, ...]:
+    """Return the origins of `settings.cors_origins` as browsers write them, `*` alone for all; raises ValueError."""
+    named = [origin.strip() for origin in (setting or "").split(",") if origin.strip()]
+    return (ANY,) if ANY in named else tuple(dict.fromkeys(map(_origin, named)))
+
+
+def _origin(named: str) -> str:
+    """Write an origin as browsers do: in lower case, without the scheme's own port and a slash at the end."""
+    parts = _ORIGIN.fullmatch(named.lower().removesuffix("/"))
+    if parts is None:
+        msg = (
+            f"{named!r} is no origin of pages (PREFECT_GRAPHQL_CORS_ORIGINS): write scheme://host or scheme://host:port, "
+            "such as https://app.example.com, without a path or placeholders, or * alone for all."
+        )
+        raise ValueError(msg)
+    scheme, host, port = parts.groups()
+    number = int(port) if port else _PORTS.get(scheme)
+    return f"{scheme}://{host}" if number == _PORTS.get(scheme) else f"{scheme}://{host}:{number}"
 
 
 class SameOrigin:

@@ -72,7 +72,7 @@ def from_url(scope: Scope) -> dict[str, Any]:
 
 def has_query(scope: Scope) -> bool:
     """Tell whether a URL asks something; without, a browser is shown the page."""
-    return any(part.startswith(ASKING) for part in scope["query_string"].split(b"&"))
+    return any(part.startswith(ASKING) and part not in ASKING for part in scope["query_string"].split(b"&"))
 
 
 async def from_body(headers: Headers, receive: Receive, *, limit: int, deadline: float) -> Any:

@@ -28,15 +28,15 @@ class Plan:
 
     async def run(self, context: Context, variables: Any, times: Times | None = None) -> "Outcome":
         """Execute over `context.rest`, which gives undecoded answers; raises Irregular where graphql-core must do it."""
-        rest = cast("Answers", context.rest)
-        rows = StructRows(rest, self.decoders)
-        run = Run(Context(rows, context.page, context.max_first, LevelLoader), variables, times)
+        run = Run(context.beside.get(id(self)) or self._context(context), variables, times)
         asked = [root.asked(run) for root in self.roots]
         work = [root.value(run, each) for root, each in zip(self.roots, asked, strict=True)]
-        try:
-            return Outcome(self, run, self.made(*await together(work)))
-        finally:
-            run.context.forget()
+        return Outcome(self, run, self.made(*await together(work)))
+
+    def _context(self, context: Context) -> Context:
+        rows = StructRows(cast("Answers", context.rest), self.decoders)
+        made = context.beside[id(self)] = Context(rows, context.page, context.max_first, LevelLoader)
+        return made
 
 
 @dataclass(frozen=True)

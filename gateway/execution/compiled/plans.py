@@ -63,9 +63,23 @@ class Plans:
         self._structs = Structs()
         self._known: LRUCache[int, Known] = LRUCache(MOST_OPERATIONS)
 
-    def of(self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues) -> Plan | None:
-        """Return the plan of an operation whose variables are coerced; None where there is none (yet)."""
-        plan = self._plan(operation, fragments, variables) if operation.operation is OperationType.QUERY else None
+    def of(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: Fragments,
+        variables: VariableValues,
+        *,
+        again: bool = False,
+    ) -> Plan | None:
+        """Return the plan of an operation whose variables are coerced; None where there is none (yet).
+
+        `again` says that the operation comes again, whatever is known of it.
+        """
+        plan = (
+            self._plan(operation, fragments, variables, again=again)
+            if operation.operation is OperationType.QUERY
+            else None
+        )
         if plan is None:
             self.counts["interpreted"] += 1
         return plan
@@ -91,12 +105,15 @@ class Plans:
         self.counts["replayed"] += 1
         return await interpret(context)
 
-    def _plan(self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues) -> Plan | None:
+    def _plan(
+        self, operation: OperationDefinitionNode, fragments: Fragments, variables: VariableValues, *, again: bool
+    ) -> Plan | None:
         known = self._known_of(operation, fragments)
         key = tuple([variables.coerced.get(name) for name in known.conditions])
         if key not in known.plans:
             known.plans[key] = None
-            return None
+            if not again:
+                return None
         plan = known.plans[key]
         if plan is None:
             plan = known.plans[key] = self.compile(operation, fragments, variables)

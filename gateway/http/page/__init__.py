@@ -13,7 +13,7 @@ from gateway.http.page.offline import BUILT, CompressedFiles, page_headers
 
 EXAMPLES = Path(__file__).parent / "examples"
 
-HEADERS = page_headers({"worker-src": "'self'", "font-src": "'self' data:"})
+HEADERS = {**page_headers({"worker-src": "'self'", "font-src": "'self' data:"}), "vary": "accept"}
 
 
 def examples(now: datetime) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ import pytest
 from starlette.responses import HTMLResponse
 
 from gateway.http.endpoint import GraphQLEndpoint, cross_origin
+from gateway.http.origin import allowed_origins
 from gateway.settings import Settings
 from tests.gateway import toy
 
@@ -260,7 +261,7 @@ async def test_values_that_orjson_cannot_write(client: httpx.AsyncClient, upstre
 async def asking(upstream: toy.Upstream, **given: Any) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(**given)
     endpoint = GraphQLEndpoint(toy.execution(upstream, **given), settings, page=HTMLResponse("page"))
-    app = cross_origin(endpoint, settings.cors_origins)
+    app = cross_origin(endpoint, allowed_origins(settings.cors_origins))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
@@ -280,6 +281,30 @@ async def test_a_batch_is_answered_in_its_order(upstream: toy.Upstream) -> None:
     paths = [call["path"] for call in upstream.calls]
     assert paths.index("/flows/") == 1
     assert len(paths) == 3
+
+
+async def test_what_stands_in_a_batch_is_answered_each_for_itself(upstream: toy.Upstream) -> None:
+    batch = [
+        None,
+        {"query": "query A { echo } query B { flow { id } }", "operationName": "B"},
+        {"query": "{ nope }"},
+        {"query": "{ forbidden echo }"},
+        {"query": "{ echo }", "variables": []},
+    ]
+    async with asking(upstream, max_batch=6) as client:
+        response = await client.post("/graphql", json=batch, headers={"accept": GRAPHQL})
+    assert response.status_code == 200
+    told = [answer["errors"][0]["message"] if "errors" in answer else None for answer in response.json()]
+    data = [answer.get("data") for answer in response.json()]
+    assert data == [None, {"flow": {"id": "1"}}, None, {"forbidden": None, "echo": ""}, None]
+    assert [index for index, message in enumerate(told) if message is None] == [1]
+
+
+async def test_texts_of_a_batch_are_no_longer_than_one_may_be(upstream: toy.Upstream) -> None:
+    async with asking(upstream, max_batch=2, max_tokens=10) as client:
+        response = await client.post("/graphql", json=[{"query": "{ nope }".ljust(101)}] * 2)
+    assert response.status_code == 400
+    assert "The batch's text is 202 characters, more than 200" in response.json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -339,4 +364,4 @@ async def test_pages_of_all_origins_or_none(upstream: toy.Upstream) -> None:
         answer = await client.post("/graphql", json={"query": "{"}, headers={"origin": "https://one.example"})
         assert answer.headers["access-control-allow-origin"] == "*"
     endpoint = GraphQLEndpoint(toy.execution(upstream), Settings())
-    assert cross_origin(endpoint, None) is endpoint
+    assert cross_origin(endpoint, ()) is endpoint

@@ -88,7 +88,8 @@ async def test_the_status_is_one_that_each_media_type_asks_for() -> None:
         graphql = await client.post(
             "/graphql", json=hashed(QUERY), headers={"accept": "application/graphql-response+json"}
         )
-    assert (plain.status_code, graphql.status_code) == (200, 400)
+        mismatch = await client.post("/graphql", json={"query": "{ echo }", **hashed("{ other }")})
+    assert (plain.status_code, graphql.status_code, mismatch.status_code) == (200, 400, 400)
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +144,7 @@ async def test_only_trusted_documents(manifest: str, tmp_path: Path) -> None:
         ('{"format": "apollo-persisted-query-manifest", "version": 1}', '"operations" must be a list'),
         ('{"abc": "{ nope }"}', "abc: Cannot query field 'nope'"),
         ('{"abc": "{"}', "abc: Syntax Error"),
+        ('{"abc": "{ echo }", "sha256:abc": "{ flow { id } }"}', "two documents have the id 'sha256:abc'"),
     ],
 )
 def test_a_bad_manifest_is_told_at_the_start(content: str | None, said: str, tmp_path: Path) -> None:
@@ -192,8 +194,11 @@ async def test_what_others_wrote_into_redis_is_checked(redis_server: str) -> Non
 
     async with Redis.from_url(redis_server) as redis:
         await redis.set(texts.KEY + hash_of("{ mine }"), "{ flow { id } }")
+        await redis.set(texts.KEY + hash_of("{ binary }"), b"\xff\xfe")
+        await redis.rpush(texts.KEY + hash_of("{ list }"), "{ list }")
     async with asking(toy.execution(toy.upstream(), persisted_queries=redis_server)) as client:
-        assert code(await post(client, **hashed("{ mine }"))) == "PERSISTED_QUERY_NOT_FOUND"
+        for text in ("{ mine }", "{ binary }", "{ list }"):
+            assert code(await post(client, **hashed(text))) == "PERSISTED_QUERY_NOT_FOUND"
 
 
 async def test_without_redis_memory_does(caplog: pytest.LogCaptureFixture) -> None:
@@ -206,6 +211,33 @@ async def test_without_redis_memory_does(caplog: pytest.LogCaptureFixture) -> No
             assert await post(client, query=QUERY, **hashed(QUERY)) == {"data": {"echo": ""}}
             assert await post(client, **hashed(QUERY)) == {"data": {"echo": ""}}
     assert [record.message for record in caplog.records if "Redis fails" in record.message] == [caplog.messages[0]]
+
+
+async def test_a_redis_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("redis")
+    monkeypatch.setattr(texts, "WAIT", 0.05)
+    asked = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1))
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        url = "redis://{}:{}".format(*server.sockets[0].getsockname())
+        async with asking(toy.execution(toy.upstream(), persisted_queries=url)) as client:
+            assert code(await post(client, **hashed(QUERY))) == "PERSISTED_QUERY_NOT_FOUND"
+            tries = len(asked)
+            assert await post(client, query=QUERY, **hashed(QUERY)) == {"data": {"echo": ""}}
+            assert code(await post(client, **hashed("{ other }"))) == "PERSISTED_QUERY_NOT_FOUND"
+            assert await post(client, **hashed(QUERY)) == {"data": {"echo": ""}}
+    assert len(asked) == tries > 0
+
+
+def test_a_url_of_no_redis_is_told_at_the_start() -> None:
+    pytest.importorskip("redis")
+    with pytest.raises(ValueError, match="PREFECT_GRAPHQL_PERSISTED_QUERIES"):
+        toy.execution(toy.upstream(), persisted_queries="redis://127.0.0.1:port/0")
 
 
 async def node(modules: Path, *arguments: str) -> Any:

@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 
-from gateway.execution import Execution
+from gateway.execution import Execution, run_batch
+from gateway.settings import Settings
 from tests.gateway.execution.compiled.alike import (
     PAGES,
     PATIENT,
@@ -15,6 +17,7 @@ from tests.gateway.execution.compiled.alike import (
     Outcome,
     Situation,
     alike,
+    drawn_case,
     execution,
 )
 from tests.gateway.execution.compiled.faults import Faults, drawn
@@ -81,6 +84,40 @@ async def test_requests_at_once() -> None:
             for case, found in await wave(together, requests, rng):
                 told = f"seed {seed}\n{case.operation}\n{case.situations}\n{found.content.decode()[:4_000]}"
                 assert await alone.answers(case, found), told
+
+
+async def test_a_batch_is_answered_as_each_is_alone_with_no_more_calls() -> None:
+    saved = 0
+    for seed in range(SEED, SEED + CASES // 10):
+        settings, batch = one_batch(seed)
+        upstream = RandomUpstream(seed % WORLDS)
+        together = execution(upstream, settings, compiled=True)
+        requests = [case.situations[0].request(case.operation) for case in batch]
+        alone = [await Executor(case, compiled=False).outcome(case.situations[0]) for case in batch]
+        for _ in range(2):
+            upstream.begin(Faults())
+            answers = await run_batch(together, requests, settings)
+            for case, expected, answer in zip(batch, alone, answers, strict=True):
+                found = Outcome(answer, answer.content(), Counter())
+                assert alike(expected, found, Faults()), (
+                    f"seed {seed}\n{case.operation}\n{found.content.decode()[:4_000]}"
+                )
+            fewer = sum(each.calls.total() for each in alone) - len(upstream.calls)
+            assert fewer >= 0
+            saved += fewer
+    assert saved
+
+
+def one_batch(seed: int) -> tuple[Settings, list[Case]]:
+    """Draw several operations over one upstream, and one of them several times: both ways of executing a batch."""
+    drawn_cases = [drawn_case(each) for each in (seed, seed + WORLDS, seed + 2 * WORLDS)]
+    if seed % 2:
+        drawn_cases = [replace(drawn_cases[0], situations=(each,)) for each in drawn_cases[0].situations[:2]]
+    unbounded = dict.fromkeys(
+        ("max_tokens", "max_aliases", "max_directives", "max_root_fields", "max_fields", "max_rows"), 10**9
+    )
+    settings = drawn_cases[0].settings.model_copy(update=unbounded)
+    return settings, [replace(case, page=settings.page_size) for case in drawn_cases]
 
 
 async def wave(executing: Execution, requests: list[Case], rng: random.Random) -> list[tuple[Case, Outcome]]:
