@@ -186,7 +186,7 @@ def test_an_origin_that_no_page_has_is_refused(setting: str) -> None:
 
 
 def test_what_is_wrong_with_an_origin_is_told_at_the_start() -> None:
-    with pytest.raises(ValueError, match="'one.example' is no origin"):
+    with pytest.raises(ValueError, match=r"'one\.example' is no origin"):
         create_app(Settings(upstream=None, cors_origins="one.example"))
 
 
