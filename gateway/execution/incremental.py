@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import DocumentNode
 from graphql.execution.executor import Executor, StreamUsage
+from graphql.execution.incremental.computation import Computation
 from graphql.execution.incremental.incremental_executor import ItemStream
 from graphql.language import DirectiveNode, Node
 from graphql.pyutils import Path
@@ -46,14 +47,38 @@ class WholeExecutor(StrawberryGraphQLCoreExecutionContext):
 class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor that answers in parts.
 
-    Deferred fragments begin when the first part is there. Items of a streamed list begin together with those before them,
-    so that a relation of all of them is one batch.
+    The first items of a streamed list and the others begin together, so that a relation of all of them is one batch.
+    Deferred fragments begin when the first part is there (`begin_deferred`), and those found later when they are found,
+    whether or not what they are in was delivered: so a relation in all of them is one batch too.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._deferred = Deferred()
         self.starts: dict[tuple[str | int, ...], int] = {}
         """The paths of streamed lists, and how many items came with the list itself."""
+
+    def begin_deferred(self) -> None:
+        """Begin the deferred fragments, and from now on each one that is found."""
+        waiting, self._deferred.waiting = self._deferred.waiting, None
+        for computation in waiting or ():
+            self.prime_now(computation)
+
+    def collect_execution_groups(self, *args: Any) -> None:
+        """Make what computes deferred fragments."""
+        known = len(self.tasks)
+        super().collect_execution_groups(*args)
+        for task in self.tasks[known:]:
+            if self._deferred.waiting is None:
+                self.prime_soon(task.computation)
+            else:
+                self._deferred.waiting.append(task.computation)
+
+    def complete_iterable_value(self, item_type: Any, details: Any, info: Any, path: Path, *rest: Any) -> Any:
+        """Complete a list; the first items of one that is streamed begin now, as the others do."""
+        items = super().complete_iterable_value(item_type, details, info, path, *rest)
+        begins = self.starts and self.is_awaitable(items) and tuple(path.as_list()) in self.starts
+        return _begun(items) if begins else items
 
     def handle_stream(
         self,
@@ -83,6 +108,13 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
         self.streams.append(ItemStream(path, stream_usage.label, Items(items, self.is_awaitable), index))  # type: ignore[arg-type]
         self.starts[tuple(path.as_list())] = index
         return True
+
+
+class Deferred:
+    """The deferred fragments of an operation that wait for the first part; None when it is there."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Computation[Any]] | None = []
 
 
 class Items:
@@ -122,12 +154,7 @@ class Items:
 
 
 def _begun(work: Awaitable[Any]) -> "asyncio.Future[Any]":
-    # A turn later: the items before these begin then too, and loaders wait for both.
-    async def item() -> Any:
-        await asyncio.sleep(0)
-        return await work
-
-    begun = work if isinstance(work, asyncio.Future) else asyncio.ensure_future(item())
+    begun = asyncio.ensure_future(work)
     begun.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may ask any more
     return begun
 

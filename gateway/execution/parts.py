@@ -57,6 +57,8 @@ class Parts:
         """Return the next part; a defect of ours is the last one."""
         first, self._first = self._first, None
         try:
+            if not first:
+                self._executor.begin_deferred()
             part = _shown(first or await anext(self._rest))
         except StopAsyncIteration:
             raise
