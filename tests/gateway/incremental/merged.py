@@ -25,11 +25,15 @@ async def parts_of(response: httpx.Response) -> AsyncIterator[Part]:
 
 
 class Merged:
-    """What the parts in either format make; `errors` in the order in which they came."""
+    """What the parts in either format make; `errors` in the order in which they came.
+
+    `ended` are the paths of fragments and lists that were ended by an error. What no client could put together fails.
+    """
 
     def __init__(self, parts: list[Part]) -> None:
         self.data: Any = parts[0]["data"]
         self.errors: list[Any] = list(parts[0].get("errors", ()))
+        self.ended: list[tuple[str | int, ...]] = []
         self._pending: dict[str, Part] = {}
         assert [part["hasNext"] for part in parts] == [True] * (len(parts) - 1) + [False]
         for part in parts:
@@ -37,13 +41,17 @@ class Merged:
         assert self._pending == {}
 
     def _add(self, part: Part) -> None:
-        self._pending |= {each["id"]: each for each in part.get("pending", ())}
+        announced = {each["id"]: each for each in part.get("pending", ())}
+        assert announced.keys().isdisjoint(self._pending)
+        self._pending |= announced
         for payload in part.get("incremental", ()):
             self.errors += payload.get("errors", ())
             self._place(payload)
         for completed in part.get("completed", ()):
             self.errors += completed.get("errors", ())
-            del self._pending[completed["id"]]
+            pending = self._pending.pop(completed["id"])
+            if "errors" in completed:
+                self.ended.append(tuple(pending["path"]))
 
     def _place(self, payload: Part) -> None:
         if "path" in payload:

@@ -219,7 +219,7 @@ def differs(faults: Faults, expected: Outcome, found: Outcome) -> str:
     return ""
 
 
-def _batched(calls: Iterable[Request]) -> dict[str, set[str]]:
+def batched(calls: Iterable[Request]) -> dict[str, set[str]]:
     """Return what was asked for by lists of ids or names, whichever calls they were asked in."""
     asked: dict[str, set[str]] = {}
     for request in calls:
@@ -234,7 +234,7 @@ def _in_other_batches(page: int, faults: Faults, expected: Outcome, found: Outco
     A plan reads a level at once, graphql-core what is known to be needed at the moment. Where pages are small, what is
     asked for together may fill one, and is asked for again, each by itself.
     """
-    if expected.calls == found.calls or _batched(expected.calls) != _batched(found.calls):
+    if expected.calls == found.calls or batched(expected.calls) != batched(found.calls):
         return False
     failing = faults.calls or faults.answers or faults.lists
     few = page < MOST_ROWS or found.calls.total() <= expected.calls.total()

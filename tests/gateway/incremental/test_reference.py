@@ -1,0 +1,140 @@
+"""Parts are those of graphql-js, which the format comes from: the same fields, each with the answer that it has here.
+
+So where nulls spread, which fragments and lists they end, and what of them is delivered is told by another executor.
+"""
+
+import json
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+from graphql import DirectiveNode, FieldNode, NameNode, OperationDefinitionNode, SelectionSetNode, Visitor, parse, print_ast, visit
+
+from gateway.execution.documents import Document, Documents
+from tests.gateway.execution.compiled.alike import BUILT, PATIENT, Case, Situation
+from tests.gateway.execution.compiled.test_alike import CASES, SEED
+from tests.gateway.incremental.alike import Errors, Path, Told, drawn_parts, executing, in_parts, undirected
+from tests.gateway.incremental.merged import Merged
+
+pytestmark = PATIENT
+
+PACKAGE = "graphql@17.1.0"
+SCRIPT = File(__file__).with_name("reference.cjs")
+SDL = File(__file__).parents[3] / "schema" / "schema.graphql"
+KIND = "kind__"
+ALONE = DirectiveNode(name=NameNode(value="experimental_disableErrorPropagation"), arguments=())
+
+
+class EachByItself(Documents):
+    """Documents whose operations leave each null where it is, whatever the schema says of it."""
+
+    def _read(self, text: str) -> Document:
+        document = super()._read(text)
+        operations = tuple(
+            OperationDefinitionNode(**{key: getattr(each, key) for key in each.keys} | {"directives": (ALONE,)})
+            for each in document.operations
+        )
+        others = tuple(each for each in document.ast.definitions if each not in document.operations)
+        ast = type(document.ast)(definitions=(*operations, *others))
+        return replace(document, ast=ast, operations=operations)
+
+
+async def answers(case: Case, situation: Situation) -> dict[str, Any] | None:
+    """Return what each field answers, by its path as JSON; None where the document is refused."""
+
+    class Kinds(Visitor):
+        def leave_selection_set(self, node: SelectionSetNode, *_: object) -> SelectionSetNode:
+            kind = FieldNode(alias=NameNode(value=KIND), name=NameNode(value="__typename"), arguments=(), directives=())
+            return SelectionSetNode(selections=(*node.selections, kind))
+
+    _, execution = executing(case, situation)
+    execution.documents = EachByItself(BUILT, case.settings)
+    text = print_ast(visit(parse(undirected(case.operation.text)), Kinds()))
+    answer = await execution.run(replace(situation.request(case.operation), query=text))
+    if not answer.executed:
+        return None
+    errors = {tuple(each["path"]): each["message"] for each in answer.errors}
+    return {json.dumps(path, separators=(",", ":")): told for path, told in _told(json.loads(answer.content())["data"], (), errors)}
+
+
+def _told(value: Any, path: Path, errors: dict[Path, str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if path and not isinstance(path[-1], int):
+        items = {step: text for (*above, step), text in errors.items() if tuple(above) == path and isinstance(step, int)}
+        yield path, {"value": _shallow(value), "items": items} | ({"error": errors[path]} if path in errors else {})
+    if isinstance(value, dict) and KIND in value:
+        for key, each in value.items():
+            if key != KIND:
+                yield from _told(each, (*path, key), errors)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _told(each, (*path, place), errors)
+
+
+def _shallow(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shallow(each) for each in value]
+    return {"kind": value[KIND]} if isinstance(value, dict) and KIND in value else value
+
+
+async def test_parts_are_those_of_graphql_js(npm: Callable[..., File]) -> None:
+    modules = npm(PACKAGE)
+    if not shutil.which("node"):
+        pytest.skip("node is missing")
+    asked, found = [], []
+    for seed in range(SEED, SEED + CASES // 8):
+        case = drawn_parts(seed)
+        for situation in case.situations if case else ():
+            assert case
+            known = await answers(case, situation)
+            told = await in_parts(case, situation)
+            if known is not None and told.parts:
+                text, name = case.operation.text, case.operation.name
+                asked.append({"text": text, "variables": situation.variables, "operation": name, "answers": known})
+                found.append(told)
+    given = json.dumps({"sdl": SDL.read_text(), "cases": asked})
+    environment = {"NODE_PATH": str(modules), "PATH": "/usr/bin:/bin:/usr/local/bin"}
+    done = subprocess.run(["node", SCRIPT], input=given, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    for case, told, line in zip(asked, found, done.stdout.rstrip("\n").split("\n"), strict=True):
+        _same(told, json.loads(line), case)
+
+
+def _same(told: Told, parts: Any, case: dict[str, Any]) -> None:
+    shown = f"{case['text']}\n{case['variables']}\n{json.dumps(told.parts)}\n{json.dumps(parts)}"
+    merged = Merged(deepcopy(parts))
+    assert _numbers(told.data) == _numbers(merged.data), shown
+    assert Counter(told.ended) == Counter(merged.ended), shown
+    errors = Counter((tuple(each["path"]), each["message"]) for each in merged.errors)
+    ours = Counter({(path, text.rpartition(" {'code'")[0]): number for (path, text), number in told.errors.items()})
+    assert _at_their_places(told.data, ours) == _at_their_places(told.data, errors), shown
+
+
+def _numbers(value: Any) -> Any:
+    """Return JSON with its numbers as JavaScript has them."""
+    if isinstance(value, dict):
+        return {key: _numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_numbers(each) for each in value]
+    return value if isinstance(value, bool) or not isinstance(value, int) else float(value)
+
+
+def _at_their_places(data: Any, errors: Errors) -> Errors:
+    """Return the errors whose null is where they are; of those that spread either executor may tell others."""
+
+    def stands(path: Path) -> bool:
+        found = data
+        for step in path:
+            if found is None or (isinstance(found, dict) and step not in found):
+                return False
+            if isinstance(found, list) and step >= len(found):
+                return False
+            found = found[step]
+        return True
+
+    return Counter({(path, text): number for (path, text), number in errors.items() if stands(path)})
