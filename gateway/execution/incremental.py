@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from graphql import DocumentNode
 from graphql.execution.executor import Executor, StreamUsage
@@ -57,6 +57,21 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
         self._deferred = Deferred()
         self.starts: dict[tuple[str | int, ...], int] = {}
         """The paths of streamed lists, and how many items came with the list itself."""
+        self._within_item = False
+
+    def create_sub_executor(self, *args: Any) -> "IncrementalExecutor":
+        """Make what executes a deferred fragment or an item."""
+        sub: Any = super().create_sub_executor(*args)
+        sub._within_item = False  # noqa: SLF001  one of our own
+        return cast("IncrementalExecutor", sub)
+
+    def get_stream_usage(self, *args: Any) -> StreamUsage | None:
+        """Tell how a list is streamed; one within a streamed item comes whole with that.
+
+        Apollo Client 4 cannot place items of such a list: it knows only how many those had that came in an object.
+        """
+        usage = super().get_stream_usage(*args)
+        return None if self._within_item else usage
 
     def begin_deferred(self) -> None:
         """Begin the deferred fragments, and from now on each one that is found."""
@@ -76,7 +91,7 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def complete_iterable_value(self, item_type: Any, details: Any, info: Any, path: Path, *rest: Any) -> Any:
         """Complete a list; the first items of one that is streamed begin now, as the others do."""
-        items = super().complete_iterable_value(item_type, details, info, path, *rest)
+        items: Any = super().complete_iterable_value(item_type, details, info, path, *rest)
         begins = self.starts and self.is_awaitable(items) and tuple(path.as_list()) in self.starts
         return _begun(items) if begins else items
 
@@ -97,8 +112,10 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
 
         def begin(position: int, item: Any) -> Any:
             place = path.add_key(position, None)
+            executor = self.create_sub_executor()
+            executor._within_item = True  # noqa: SLF001  one of our own
             try:
-                return self.create_sub_executor().complete_stream_item(place, item, details, info, item_type)
+                return executor.complete_stream_item(place, item, details, info, item_type)
             except Exception as failure:  # noqa: BLE001  that of a stream stands where its item would be
                 failed = asyncio.get_running_loop().create_future()
                 failed.set_exception(failure)

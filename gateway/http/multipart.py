@@ -14,7 +14,7 @@ from gateway.execution import Parts
 from gateway.execution.parts import Part
 from gateway.execution.request import as_json
 from gateway.http.encoding import IDENTITY, LONG, Coding
-from gateway.http.negotiation import choices, remembered
+from gateway.http.negotiation import GRAPHQL, JSON, choices, remembered
 
 Raw = list[tuple[bytes, bytes]]
 
@@ -78,21 +78,31 @@ class Pending:
 FORMATS = (
     Format("deferSpec=20220824", Pending.of_2022),
     Format("incrementalSpec=v0.2", lambda _pending, part: part),
+    Format("incrementalDeliverySpec=3283f8a", lambda _pending, part: part),
+    Format("incrementalDeliverySpec=20230621", lambda _pending, part: part),
 )
-"""The first is that of clients that name none: urql and Relay place payloads by their paths."""
+"""The first is that of clients that name none: urql and Relay place payloads by their paths.
+
+The others are one, by its names in Apollo Client, Apollo Server and Apollo Kotlin.
+"""
 
 
 @remembered
 def accepted(accept: str | None) -> Format | None:
-    """Return the format in which a client takes parts; None where it takes none, which only its name would say."""
+    """Return the format in which a client takes parts; None where it takes none, or likes an answer as a whole better.
+
+    Only its name says that a client takes parts: no range like `*/*` does.
+    """
     formats = {each.parameter.lower(): each for each in FORMATS} | {"": FORMATS[0]}
+    named = choices(accept or "")
+    least = max((choice.quality for choice in named if choice.name in {JSON, GRAPHQL}), default=0.0)
     liked = [
         choice
-        for choice in choices(accept or "")
-        if choice.name == MULTIPART and choice.quality > 0 and ";".join(choice.parameters) in formats
+        for choice in named
+        if choice.name == MULTIPART and choice.quality >= least and ";".join(choice.parameters) in formats
     ]
     best = max(liked, key=lambda choice: choice.quality, default=None)
-    return formats[";".join(best.parameters)] if best else None
+    return formats[";".join(best.parameters)] if best and best.quality else None
 
 
 async def send_parts(send: Send, parts: Parts, format_: Format, coding: Coding, headers: Raw) -> None:

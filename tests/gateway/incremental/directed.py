@@ -65,7 +65,7 @@ def directed(rng: random.Random, operation: Operation) -> Operation | None:
     """Put directives at random places of an operation that is alone; None where none of some tries is valid."""
     for _ in range(TRIES):
         document = parse(operation.text)
-        rate = rng.choice((0.1, 0.3, 0.6))
+        rate = rng.choice((0.3, 0.6, 0.9))
         streams = TypeInfo(SCHEMA)
         placed = visit(document, TypeInfoVisitor(streams, _Streams(rng, rate, streams)))
         placed = visit(placed, _Defers(rng, rate))
@@ -138,7 +138,10 @@ def _changed(node: Any, **parts: Any) -> Any:
 
 def _directive(rng: random.Random, name: str, given: list[str]) -> DirectiveNode:
     if (roll := rng.random()) < 0.3:
-        given = [*given, f"if: {rng.choice(('true', 'true', 'false', '$parts_yes', '$parts_yes', '$parts_no', '$parts_null'))}"]
+        given = [
+            *given,
+            f"if: {rng.choice(('true', 'true', 'false', '$parts_yes', '$parts_yes', '$parts_no', '$parts_null'))}",
+        ]
     if roll > 0.7:
         given = [*given, f'label: "{name} {rng.getrandbits(40)}"']
     text = f"@{name}({', '.join(given)})" if given else f"@{name}"

@@ -1,7 +1,7 @@
 """Answers in parts as a client reads them: cut at the delimiters, and put together."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -40,6 +40,13 @@ class Merged:
             self._add(part)
         assert self._pending == {}
 
+    def at(self, path: Sequence[str | int]) -> Any:
+        """Return what is at a path."""
+        found = self.data
+        for step in path:
+            found = found[step]
+        return found
+
     def _add(self, part: Part) -> None:
         announced = {each["id"]: each for each in part.get("pending", ())}
         assert announced.keys().isdisjoint(self._pending)
@@ -58,9 +65,7 @@ class Merged:
             path = payload["path"][:-1] if "items" in payload else payload["path"]
         else:
             path = [*self._pending[payload["id"]]["path"], *payload.get("subPath", ())]
-        found = self.data
-        for step in path:
-            found = found[step]
+        found = self.at(path)
         if payload.get("items") is not None:
             assert payload.get("path", [len(found)])[-1] == len(found)
             found += payload["items"]

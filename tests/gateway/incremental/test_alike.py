@@ -24,10 +24,9 @@ async def test_parts_make_the_whole_answer() -> None:
                 seen += await compare(case, situation)
             except Difference as difference:
                 raise AssertionError(await _shown(replace(case, situations=(situation,)), difference)) from None
-    # The proof is worth something where most come in parts, and nulls spread in some.
-    assert seen["in parts"] > seen["as a whole"]
+    # The proof is worth something where many come in parts, and some of them have errors.
+    assert seen["in parts"] > seen.total() / 4
     assert seen["erring"] > seen.total() / 20
-    assert seen["nulled"] > 0
 
 
 async def _shown(case: Case, difference: Difference) -> str:

@@ -94,8 +94,7 @@ async def test_clients_put_the_parts_together(served: tuple[Upstream, Gateway], 
 
 
 async def test_clients_read_what_overlaps_and_what_is_streamed(served: tuple[Upstream, Gateway], ask: Ask) -> None:
-    # Not "a list in a list": Apollo's newer handler does not place the items of a list that came in a streamed item.
-    for name in ("overlapping", "within another", "a list but its first", "edges", "lists in rows"):
+    for name in ("overlapping", "within another", "a list but its first", "edges", "lists in rows", "a list in a list"):
         async with ask(QUERIES[name]) as results:
             last = [result async for result in results][-1]
         assert last == {"data": await served[1].data(QUERIES[name]), "errors": []}, name

@@ -123,6 +123,40 @@ async def test_a_relation_of_a_streamed_list_is_one_call(
     assert asked["flows"]["id"]["any_"] == [uuid(n) for n in range(1, 51)]
 
 
+@pytest.mark.parametrize(
+    "selected",
+    [
+        "nodes @stream { id ... @defer { flow { name } } }",
+        "nodes { id ... @defer { deployment { name } ... @defer { flow { name } } } }",
+        "nodes @stream(initialCount: 3) { id ... @defer { deployment { name } ... @defer { flow { name } } } }",
+        "nodes @stream { id flow { name flowRuns(first: 1) { nodes @stream(initialCount: 1) { flow { name } } } } }",
+    ],
+)
+async def test_a_relation_in_deferred_fragments_is_one_call(
+    upstream: Upstream, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, selected: str
+) -> None:
+    runs = [
+        {"id": uuid(n), "name": "run", "flow_id": uuid(n), "deployment_id": uuid(n) if n % 2 else None}
+        for n in range(1, 151)
+    ]
+    flows = [{"id": uuid(n), "name": f"flow {n}"} for n in range(1, 151)]
+    monkeypatch.setattr(upstream, "rows", {**upstream.rows, "flow_runs": runs, "flows": flows})
+    got = await parts(gateway, f"{{ flowRuns(first: 150) {{ {selected} }} }}")
+    assert len(Merged(got).data["flowRuns"]["nodes"]) == 150
+    assert upstream.asked().count("/flows/filter") == 1
+
+
+async def test_the_parts_are_written_as_multipart_says(gateway: Gateway) -> None:
+    query = '{ flowCount ... @defer(label: "l") { flowRunCount } }'
+    async with streamed(gateway, query, OLD, **{"accept-encoding": "identity"}) as response:
+        written = b"".join([piece async for piece in response.aiter_raw()])
+    head = b"\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
+    first = b'{"data":{"flowCount":3},"hasNext":true}'
+    last = b'{"hasNext":false,"incremental":[{"data":{"flowRunCount":6},"path":[],"label":"l"}]}'
+    assert written == head + first + head + last + b"\r\n-----\r\n"
+    assert response.headers["transfer-encoding"] == "chunked"
+
+
 @pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])
 async def test_what_is_quick_comes_first_however_it_is_encoded(
     upstream: Upstream, gateway: Gateway, coding: str
@@ -209,6 +243,8 @@ async def test_other_clients_get_the_whole_answer(gateway: Gateway) -> None:
         "*/*",
         "multipart/mixed;subscriptionSpec=1.0, */*",
         f"{NEW};q=0, */*",
+        f"{OLD};q=0.5, application/json",
+        "multipart/mixed;deferSpec=20991231, */*",
     ):
         response = await gateway.http.post("/graphql", json={"query": SLOW}, headers={"accept": accept})
         assert response.headers["content-type"] == "application/json; charset=utf-8"
@@ -216,5 +252,7 @@ async def test_other_clients_get_the_whole_answer(gateway: Gateway) -> None:
     params = {"query": SLOW}
     head = await gateway.http.head("/graphql", params=params, headers={"accept": f"{NEW}, */*"})
     assert head.headers["content-type"] == "application/json; charset=utf-8"
+    for parameter in ("incrementalDeliverySpec=3283f8a", "incrementalDeliverySpec=20230621"):
+        assert Merged(await parts(gateway, SLOW, f"multipart/mixed;{parameter}")).errors == []
     named = await gateway.http.get("/graphql", params=params, headers={"accept": "multipart/mixed"})
     assert named.headers["content-type"] == 'multipart/mixed; boundary="-"; deferSpec=20220824'
