@@ -24,6 +24,7 @@ from gateway.http.transport_ws import TransportWs
 from gateway.live import Streams, sockets
 from gateway.proxy import Proxy
 from gateway.settings import Settings
+from gateway.stopping import on_signals
 from gateway.upstream import Upstream
 from gateway.upstream.writes import Writes
 from resolvers.context import Context
@@ -100,7 +101,7 @@ class Gateway:
         served = GraphQLEndpoint(execution, settings, page=Page(), streams=self._streams)
         self._origins = allowed_origins(settings.cors_origins)
         endpoint = cross_origin(served, self._origins)
-        transport = TransportWs(execution, self._streams, settings, self._untrusted)
+        transport = self._transport = TransportWs(execution, self._streams, settings, self._untrusted)
         self.app = _App(
             endpoint,
             routes=[
@@ -137,7 +138,13 @@ class Gateway:
             stack.push_async_callback(self._streams.aclose)
             stack.push_async_callback(self._execution.aclose)
             await self._begin()
+            stack.enter_context(on_signals(self._stop))
             yield
+
+    def _stop(self) -> None:
+        """Let clients of subscriptions go: websockets first, which then tell of no error."""
+        self._transport.stop()
+        self._streams.stop()
 
     async def _begin(self) -> None:
         """Begin to fill the upstream; one that is down is told once, and the gateway serves."""

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     )
     max_body: int = Field(default=1_048_576, ge=1, description="Bytes of a request's body on `/graphql`.")
     max_subscriptions: int = Field(default=100, ge=1, description="Operations at once over one websocket.")
+    max_subscribers: int = Field(
+        default=10_000,
+        ge=1,
+        description="Subscriptions at once in one process, over websockets and server-sent events.",
+    )
     max_waiting: int = Field(
         default=1_000, ge=1, description="Answers that may wait for a slow subscriber before its subscription is ended."
     )

@@ -14,7 +14,6 @@ from resolvers.fields import Arguments, typed
 from resolvers.names import graphql_name
 from resolvers.reading import filter_path, only, page
 from resolvers.relations import HasMany
-from resolvers.rows import text
 from resolvers.sources import canonical_json
 from resolvers.topics import Changes, Followed, Topic
 
@@ -94,8 +93,8 @@ class Told:
     async def values(
         self, _context: Context, _asked: Any, told: Sequence[Row], _selected: AbstractSet[str]
     ) -> list[Any]:
-        """Send them as they are, in the order of their time."""
-        return sorted(told, key=lambda row: text(row, self.topic.moment) or "")
+        """Send them as they are."""
+        return list(told)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from resolvers.ids import canonical, id_argument
 from resolvers.live import Latest, Summary, Told, Updates, subscription
 from resolvers.reading import page
 from resolvers.sources import canonical_json
-from resolvers.topics import Changes, Topic, rows_since
+from resolvers.topics import Changes, Span, Topic, rows_of
 from schema.events import EVENTS, ID, EventFilter
 from schema.flow_runs import FLOW_RUNS
 from schema.history import HistoryInterval, HistoryState
@@ -27,8 +27,8 @@ from schema.logs import LOGS
 from schema.task_runs import TASK_RUNS
 from schema.types import Part
 
-HAPPENING = Topic(EVENTS, "occurred", "since", "until", "ASC")
-LOGGING = Topic(LOGS, "timestamp", "after_", None, "TIMESTAMP_ASC", silent=True)
+HAPPENING = Topic(EVENTS, "occurred", "since", "until", ("ASC", "DESC"), "received", closes=True)
+LOGGING = Topic(LOGS, "timestamp", "after_", "before_", ("TIMESTAMP_ASC", "TIMESTAMP_DESC"), "created", silent=True)
 
 PAUSE, EVERY, OFTEN = 1.0, 30.0, 5.0
 """Seconds between two counts, at least; until one without news; until the next where nothing tells of news."""
@@ -42,7 +42,7 @@ class _OfFamily(Topic):
 
     path = None
 
-    async def read(self, context: Context, wanted: str, since: str, until: str) -> AsyncIterator[list[Row]]:
+    async def read(self, context: Context, wanted: str, span: Span) -> AsyncIterator[list[Row]]:
         """Read the logs of a time."""
         own = orjson.loads(wanted)
         family = new = own["flow_run_id"]["any_"]
@@ -56,7 +56,7 @@ class _OfFamily(Topic):
             family = [*family, *new]
         for start in range(0, len(family), context.page):
             own["flow_run_id"] = {"any_": family[start : start + context.page]}
-            async for rows in rows_since(context, LOGGING, canonical_json(own), since, until):
+            async for rows in rows_of(context, LOGGING, canonical_json(own), span):
                 yield rows
 
 
@@ -99,7 +99,9 @@ async def _counts(context: Context, body: Row) -> Row:
 
 def _state_change(prefix: str, event: Row) -> Row | None:
     """Read what an event tells of a run: `prefect.resource.id` is its id after the prefix, the event's id its state's."""
-    labels = event.get("resource") or {}
+    labels = event.get("resource")
+    if not isinstance(labels, dict):
+        return None
     kind = labels.get("prefect.state-type")
     try:
         id_ = canonical(str(labels.get(ID, "")).removeprefix(prefix))
@@ -154,7 +156,7 @@ def _logs(given: Row) -> tuple[Row, str | None]:
     return {"flow_run_id": {"any_": [run]}}, _moment(given.get("since") or None)
 
 
-FAMILY = _OfFamily(LOGS, "timestamp", "after_", None, "TIMESTAMP_ASC")
+FAMILY = _OfFamily(LOGS, "timestamp", "after_", "before_", ("TIMESTAMP_ASC", "TIMESTAMP_DESC"), "created", merges=True)
 
 
 def subscriptions() -> dict[str, Any]:

@@ -50,6 +50,11 @@ class Admitted(NamedTuple):
     operation: OperationDefinitionNode
     request: GraphQLRequest
 
+    @property
+    def subscribes(self) -> bool:
+        """Tell whether it is to be answered by a stream."""
+        return self.operation.operation is OperationType.SUBSCRIPTION
+
 
 class Execution:
     """Executes operations of a schema over an upstream; `make_context` gives the resolvers theirs.
@@ -80,19 +85,16 @@ class Execution:
 
         Cancelling it cancels a query. A mutation that has begun goes on to its end: nobody could tell how far it came.
         """
-        try:
-            admitted = await self.admit(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            return failed(error)
-        return await self.whole(*admitted)
+        admitted = await self.find(request)
+        return admitted if isinstance(admitted, Answer) else await self.whole(*admitted)
 
     async def run_in_parts(self, request: GraphQLRequest) -> Answer | Parts:
         """Answer a request as `run` does, in parts where its document asks for them by `@defer` or `@stream`."""
-        try:
-            document, operation, request = await self.admit(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            return failed(error)
-        whole = operation.operation is OperationType.SUBSCRIPTION or not document.incremental
+        admitted = await self.find(request)
+        if isinstance(admitted, Answer):
+            return admitted
+        document, operation, request = admitted
+        whole = admitted.subscribes or not document.incremental
         if whole or self._strawberry.extensions:  # they are told of one result
             return await self.whole(document, operation, request)
         work = self._execute(document, operation, request, in_parts=True)
@@ -138,17 +140,17 @@ class Execution:
         answer, _ = await self._flights.join(key, request.deadline, execute)
         return answer
 
-    def is_subscription(self, request: GraphQLRequest) -> bool:
-        """Tell whether a request is to be answered by a stream; one that is wrong is not."""
+    async def find(self, request: GraphQLRequest) -> Admitted | Answer:
+        """Return what a request asks for, or the answer that says what is wrong with it."""
         try:
-            return self._admitted(self.persisted.trusted(request)).operation.operation is OperationType.SUBSCRIPTION
-        except Exception:  # noqa: BLE001 - whatever it is, `run` answers it
-            return False
+            return await self.admit(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            return failed(error)
 
-    def subscription(self, request: GraphQLRequest) -> Subscription | Answer:
+    def subscription(self, admitted: Admitted) -> Subscription | Answer:
         """Return a subscription that is in order, or the answer that says why it is not."""
+        document, operation, request = admitted
         try:
-            document, operation, request = self._admitted(self.persisted.trusted(request))
             variables = self._variables(operation, request)
             if isinstance(variables, list):
                 return refused(variables)

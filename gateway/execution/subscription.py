@@ -70,19 +70,23 @@ class Subscription:
         async with self._context() as (context, _):
             return await self.live.follow(context, self.asked)
 
-    async def answers(self, told: Sequence[Row]) -> list[Answer]:
+    async def answers(self, told: Sequence[Row], waits: Callable[[GraphQLError], bool]) -> list[Answer]:
         """Return the answers to what is told, read and resolved together; a failure is one answer for all of it.
 
-        With a trace each of them tells the calls that all took.
+        With a trace each of them tells the calls that all took. Raises a failure that `waits` says to wait for.
         """
         async with self._context() as (context, calls):
-            answers = await self._answers(context, told)
+            answers = await self._answers(context, told, waits)
         return answers if calls is None else [replace(each, extensions={"upstream": calls}) for each in answers]
 
-    async def _answers(self, context: Context, told: Sequence[Row]) -> list[Answer]:
+    async def _answers(
+        self, context: Context, told: Sequence[Row], waits: Callable[[GraphQLError], bool]
+    ) -> list[Answer]:
         try:
             values = await self.live.values(context, self.asked, told, self.selected)
         except GraphQLError as failure:
+            if waits(failure):
+                raise
             return [Answer(None, [formatted(failure)])]
         return list(await asyncio.gather(*(self._answer(context, value) for value in values)))
 

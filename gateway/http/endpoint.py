@@ -1,14 +1,14 @@
 """`/graphql` as an ASGI application: HTTP in, one operation, bytes out."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import orjson
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.execution import Answer, Answers, Execution, GraphQLRequest, Parts, run_batch
+from gateway.execution import Admitted, Answer, Answers, Execution, GraphQLRequest, Parts, run_batch
 from gateway.execution.errors import formatted
 from gateway.http import sse
 from gateway.http.encoding import IDENTITY, Codings, Encoder, codings
@@ -17,7 +17,7 @@ from gateway.http.negotiation import GRAPHQL, HTML, JSON, preferred
 from gateway.http.reading import Disconnected, Headers, check_batch, from_body, from_url, has_query, parameters
 from gateway.http.refusal import Refusal
 from gateway.http.sse import SSE
-from gateway.live import Streams
+from gateway.live import Streams, Subscriber
 from gateway.settings import Settings
 from resolvers.errors import GatewayError
 
@@ -89,10 +89,9 @@ class GraphQLEndpoint:
         else:
             request = _request(headers, raw, deadline, read_only=method != "POST")
             if streams is not None and preferred(headers.get(b"accept"), (SSE,)):
-                subscribes = self._execution.is_subscription(request)
-                if subscribes or media == SSE:
-                    answers = streams.subscribe(request) if subscribes else self._execution.run(request)
-                    await sse.respond(answers, receive, send)
+                found = await self._execution.find(request)
+                if media == SSE or (isinstance(found, Admitted) and found.subscribes):
+                    await sse.respond(self._answers(found, streams), receive, send)
                     return
             in_parts = accepted(headers.get(b"accept")) if method != "HEAD" else None
             if in_parts is None:
@@ -109,6 +108,11 @@ class GraphQLEndpoint:
         if status == 405:
             added["allow"] = "POST"
         await _send(send, status, _TYPED[media], content, added)
+
+    def _answers(self, found: Admitted | Answer, streams: Streams) -> Subscriber | Awaitable[Answer] | Answer:
+        if isinstance(found, Answer):
+            return found
+        return streams.subscribe(found) if found.subscribes else self._execution.whole(*found)
 
     async def _batch(self, raw: list[Any], headers: Headers, deadline: float) -> Answer | Answers:
         """Answer the requests of a batch, each that is malformed too; raises Refusal for what is no batch."""

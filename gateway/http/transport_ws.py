@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.execution import Answer, Execution, GraphQLRequest
 from gateway.http.reading import parameters
 from gateway.http.refusal import Refusal
-from gateway.live import Streams
+from gateway.live import Streams, Subscriber
 from gateway.settings import Settings
 
 PROTOCOL = "graphql-transport-ws"
@@ -45,6 +45,7 @@ class TransportWs:
         self._streams = streams
         self._settings = settings
         self._foreign = foreign
+        self._connections: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -55,14 +56,28 @@ class TransportWs:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection = _Connection(self._execution, self._streams, self._settings, receive, send)
+        task: Any = asyncio.current_task()
+        self._connections.add(task)
         try:
             await connection.serve(scope, foreign=self._foreign(scope))
         except Gone:
             return
         except Closed as closed:
             await send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
-        finally:
+        except asyncio.CancelledError:
+            if task in self._connections:
+                raise
+            task.uncancel()
             await connection.end()
+            await send({"type": "websocket.close", "code": 1001, "reason": "The gateway stops"})
+        finally:
+            self._connections.discard(task)
+            await connection.end()
+
+    def stop(self) -> None:
+        """Close all connections as a server does that goes away: clients connect again."""
+        while self._connections:
+            self._connections.pop().cancel()
 
 
 class _Connection:
@@ -166,18 +181,24 @@ class _Connection:
         except Refusal as refusal:
             await self._tell("error", id=id_, payload=refusal.body()["errors"])
             return
-        if self._execution.is_subscription(request):
-            answers = self._streams.subscribe(request)
-        else:
-            answers = await self._execution.run(request)
+        answers = await self._answers(request)
         if isinstance(answers, Answer):
             if await self._next(id_, answers):
                 await self._tell("complete", id=id_)
             return
-        async for answer in answers:
-            if not await self._next(id_, answer):
-                return
+        try:
+            async for answer in answers:
+                if not await self._next(id_, answer):
+                    return
+        finally:
+            answers.close()
         await self._tell("complete", id=id_)
+
+    async def _answers(self, request: GraphQLRequest) -> Answer | Subscriber:
+        found = await self._execution.find(request)
+        if isinstance(found, Answer):
+            return found
+        return self._streams.subscribe(found) if found.subscribes else await self._execution.whole(*found)
 
     def _request(self, payload: dict[str, Any]) -> GraphQLRequest:
         given = parameters(payload)

@@ -1,22 +1,34 @@
-"""What the upstream tells of, followed by one connection for all who listen: a socket, or reads again and again.
+"""What the upstream tells of, followed by one connection for all who listen, and read where none tells of it.
 
-A socket may die and a server restart. So what came in the time around is read too, by its time, and what was told before is
-known by its id: nothing is lost, nothing is told twice.
+A socket may die, a server restart, and one that is busy may leave out what it should tell. So what came in the time around is
+read too, and read again as long as that may be incomplete; what was told before is known: nothing is lost, nothing told twice.
 """
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from gateway.live.memory import Reading, memory_of, until_forever
 from gateway.live.sockets import Gone, Open, Refused
 from resolvers.collection import Row
-from resolvers.errors import GatewayError, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
-from resolvers.topics import Followed
+from resolvers.errors import (
+    Forbidden,
+    GatewayError,
+    Lacking,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    Unavailable,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from resolvers.topics import Followed, Span, Topic
 
 logger = logging.getLogger("gateway")
 
@@ -25,17 +37,24 @@ INTERVAL = 1.0
 RETRY = 60.0
 """Seconds until a socket that was refused is tried again."""
 LONGEST_BACKOFF = 15.0
-OVERLAP = timedelta(seconds=30)
-"""How far before what is known it is read again: rows come late, and clocks differ."""
+LASTING = 10.0
+"""Seconds after which a connection that is lost was a good one."""
 AGAIN = (1.0, 6.0, 20.0)
 """Seconds after a connection at which is read what came before it: a server writes down some seconds later what it tells."""
-HORIZON = timedelta(days=3650)
+AUDIT = 30.0
+"""Seconds between two reads beside a socket: Prefect leaves out what does not fit into its queue of 256."""
+EVERY_LATE = 15.0
+"""Seconds until rows that come late are sought again."""
+PATIENCE = 10
+"""Failures in a row after which an error of the upstream is one that stays."""
 
 PASSING = (Unavailable, UpstreamTimeout, RateLimited)
 """Errors of an upstream that may be well again soon."""
+LASTING_ERRORS = (Rejected, NotFound, Lacking)
+"""Errors that the next reading would have too, of an upstream that never answered otherwise."""
 
-Read = Callable[[Followed, str, str, str], AsyncIterator[list[Row]]]
-"""`read(topic, wanted, since, until)` gives the pages of what came in a time."""
+Read = Callable[[Followed, str, Span], AsyncIterator[list[Row]]]
+"""`read(topic, wanted, span)` gives the pages of what came in a time."""
 
 
 class Listener(Protocol):
@@ -58,113 +77,151 @@ class Feed:
     read: Read
     open: Open | None
     listeners: set[Listener] = field(default_factory=set)
-    _begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _heard: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _told: dict[str, datetime] = field(default_factory=dict)
-    _whole: bool = False
-    _speaks: bool = False
+    _failures: int = 0
+    _answered: bool = False
+    _connected: float | None = None
+    _trusted: bool = False
+    """Whether the socket tells all there is, as far as is known."""
+    _settled: bool = False
+    """Whether what came before the connection has been read for the last time."""
+    _late: float = 0.0
+    """When what comes late is sought again; never, as long as a socket tells it."""
+
+    def __post_init__(self) -> None:
+        self._memory = memory_of(self.topic)
+        self._woken = asyncio.Event()
+        self._trusted = isinstance(self.topic, Topic) and not self.topic.silent
+        if self._trusted and self.open and self.topic.path:
+            self._late = math.inf
 
     async def run(self) -> None:
         """Follow until it is cancelled, or nothing can be had."""
-        failures, refused = 0, -RETRY
-        loop = asyncio.get_running_loop()
-        try:
-            if self.topic.stays:
-                await self._catch_up()
-            while True:
-                if self.open and self.topic.path and loop.time() - refused >= RETRY:
-                    try:
-                        await self._follow(self.open)
-                    except Refused:
-                        refused, failures = loop.time(), 0
-                    except Gone:
-                        failures += 1
-                with suppress(*PASSING):
-                    await self._catch_up()
-                await asyncio.sleep(self._pause(failures))
-        except GatewayError as error:
-            self._fail(error)
-        except Exception:
-            logger.exception("A feed of %s has ended", self.topic.collection.name)
-            self._fail(UpstreamError("The upstream told something that makes no sense."))
-
-    def _pause(self, failures: int) -> float:
-        longest = min(INTERVAL * 2.0 ** max(failures - 1, 0), LONGEST_BACKOFF)
-        return longest * random.uniform(0.7, 1.0)  # noqa: S311  not for secrets
+        async with AsyncExitStack() as stack:
+            try:
+                if self.open and self.topic.path:
+                    following = asyncio.create_task(self._keep_following(self.open, self.topic.path))
+                    stack.push_async_callback(ended, following)
+                    await self._woken.wait()
+                await self._keep_reading()
+            except GatewayError as error:
+                self._fail(error)
+            except Exception:
+                logger.exception("A feed of %s has ended", self.topic.collection.name)
+                self._fail(UpstreamError("The upstream told something that makes no sense."))
 
     def _fail(self, error: GatewayError) -> None:
         for listener in list(self.listeners):
             listener.fail(error)
 
-    async def _follow(self, open_: Open) -> None:
-        """Tell what a socket tells; raises Refused or Gone when it ends."""
-        since, until = self._span()
-        late: asyncio.Task[None] | None = None
-        async with open_(
-            self.topic.path or "", self.topic.filter(self.wanted, since, until), self.authorization
-        ) as messages:
+    async def _keep_following(self, open_: Open, path: str) -> None:
+        """Tell what a socket tells, again whenever it is lost."""
+        failures = 0
+        while True:
             try:
+                failures = 0 if await self._follow(open_, path) else failures + 1
+                await asyncio.sleep(backoff(failures))
+            except Refused:
+                await asyncio.sleep(RETRY)
+
+    async def _follow(self, open_: Open, path: str) -> bool:
+        """Tell what one connection tells; returns whether it lasted. Raises Refused."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        wanted = self.topic.told(self.wanted, until_forever()) if isinstance(self.topic, Topic) else {}
+        try:
+            async with open_(path, wanted, self.authorization) as messages:
                 async for message in messages:
-                    if late is None:
-                        late = asyncio.create_task(self._catch_up_late(since))
+                    if self._connected is None:
+                        self._connected, self._settled = loop.time(), False
+                        self._woken.set()
                     row = message.get(self.topic.collection.one)
                     if isinstance(row, dict):
-                        self._speaks = True
-                        self._tell([row])
-                    if late.done():
-                        self._forget()
-                    self._heard = datetime.now(UTC)
-            finally:
-                if late:
-                    late.cancel()
+                        self._trusted = True
+                        self._tell(self._memory.news([row]))
+        except Gone:
+            pass
+        except Refused:
+            raise
+        except Exception:
+            logger.exception("A socket of %s has failed", self.topic.collection.name)
+        finally:
+            self._lose()
+        return loop.time() - begun > LASTING
 
-    async def _catch_up_late(self, since: str) -> None:
-        waited = 0.0
-        for moment in (0.0, *AGAIN):
-            await asyncio.sleep(moment - waited)
-            waited = moment
-            with suppress(UpstreamError):
-                await self._catch_up(since)
-        while self.topic.silent and not self._speaks:
-            await asyncio.sleep(INTERVAL)
-            with suppress(UpstreamError):
+    def _lose(self) -> None:
+        """Note that there is no connection: what came since all was known is to be read."""
+        if self._connected is not None and self._settled:
+            self._memory.complete()
+        self._connected, self._late = None, 0.0
+        self._woken.set()
+
+    async def _keep_reading(self) -> None:
+        """Read what no socket tells; raises a GatewayError where that can't be mended by waiting."""
+        while True:
+            self._woken.clear()
+            try:
                 await self._catch_up()
+                self._failures, self._answered = 0, True
+            except (Unauthenticated, Forbidden):
+                raise
+            except UpstreamError as error:
+                self._failures += 1
+                lasts = not self._answered and isinstance(error, LASTING_ERRORS)
+                if lasts or (self._failures >= PATIENCE and not isinstance(error, PASSING)):
+                    raise
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._woken.wait()
 
-    async def _catch_up(self, since: str | None = None) -> None:
-        begun = datetime.now(UTC)
-        earliest, until = self._span()
-        async for rows in self.read(self.topic, self.wanted, since or earliest, until):
-            self._tell(rows)
-        self._whole = True
-        self._forget()
-        self._heard = max(self._heard, begun)
+    def _pause(self) -> float:
+        """Return the seconds until the next reading."""
+        if self._failures:
+            return backoff(self._failures)
+        if self._connected is None or not self._trusted:
+            return backoff(1)
+        since = asyncio.get_running_loop().time() - self._connected
+        return next((moment - since for moment in AGAIN if moment > since), AUDIT)
 
-    def _span(self) -> tuple[str, str]:
-        since = max(self._begun, self._heard - OVERLAP)
-        return since.isoformat(), (datetime.now(UTC) + HORIZON).isoformat()
+    async def _catch_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun, connected, settled = loop.time(), self._connected, self._settled
+        reading = self._memory.begin()
+        missed = await self._tell_read(reading, reading.span)
+        if reading.late and begun >= self._late:
+            await self._tell_read(reading, reading.late)
+            self._late = begun + EVERY_LATE
+        self._memory.end(reading)
+        if connected is None or connected != self._connected:
+            return
+        if settled and missed:
+            self._trusted, self._late = False, 0.0
+        elif begun - connected >= AGAIN[-1]:
+            self._settled, self._late = True, math.inf if self._trusted else self._late
 
-    def _tell(self, rows: Sequence[Row]) -> None:
-        now = datetime.now(UTC)
-        new: list[Row] = []
-        for row in rows:
-            key = self.topic.known_by(row)
-            if key is None:
-                continue
-            if self._told.pop(key, None) is None:
-                new.append(row)
-            self._told[key] = now
-        # Of rows that stay, the first reading only tells what there is.
-        if new and (self._whole or not self.topic.stays):
+    async def _tell_read(self, reading: Reading, span: Span) -> bool:
+        """Tell what is new of a time; returns whether there was any."""
+        missed = False
+        async for rows in self.read(self.topic, self.wanted, span):
+            missed |= self._tell(self._memory.news(rows, reading))
+        return missed
+
+    def _tell(self, rows: Sequence[Row]) -> bool:
+        if rows:
             for listener in list(self.listeners):
-                listener.hear(new)
+                listener.hear(rows)
+        return bool(rows)
 
-    def _forget(self) -> None:
-        """Forget what will not be read again: it stands in the order in which it was seen last."""
-        seen = datetime.now(UTC) - 2 * OVERLAP - timedelta(seconds=AGAIN[-1])
-        for key in list(self._told):
-            if self._told[key] > seen:
-                return
-            del self._told[key]
+
+def backoff(failures: int) -> float:
+    """Return the seconds to wait after so many failures."""
+    longest = min(INTERVAL * 2.0 ** min(max(failures - 1, 0), 10), LONGEST_BACKOFF)
+    return longest * random.uniform(0.7, 1.0)  # noqa: S311  not for secrets
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    """End a task."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class Feeds:

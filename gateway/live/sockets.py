@@ -98,7 +98,10 @@ async def _talk(
         await send(orjson.dumps({"type": "filter", "filter": filter_, "backfill": False}).decode())
         yield {}  # it is about to follow
         while True:
-            yield orjson.loads(await receive())
+            message = orjson.loads(await receive())
+            if not isinstance(message, dict):
+                raise Gone("A message is no object.")
+            yield message
     except ConnectionClosed as closed:
         code = closed.rcvd.code if closed.rcvd else 1006
         raise (Refused if code in REFUSING else Gone)(str(closed)) from closed
