@@ -49,6 +49,35 @@ async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Resp
     return response
 
 
+def start_prefect(
+    home: Path,
+    *,
+    port: int = 0,
+    python: str = sys.executable,
+    factory: str = FACTORY,
+    database: str | None = None,
+    **settings: str,
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the REST API of a real Prefect server as `run_prefect` does, on a port or a free one; return it and its URL."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {f"PREFECT_{prefix}_{name}": "false" for prefix in PREFIXES for name in DISTURBING}
+    environment |= {f"PREFECT_SERVER_{name.upper()}": value for name, value in settings.items()}
+    environment |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+    }
+    # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        descriptor, port = listening.fileno(), listening.getsockname()[1]
+        command = [python, "-m", "uvicorn", "--factory", factory]
+        command += ["--fd", str(descriptor), "--log-level", "warning"]
+        with (home / "server.log").open("a") as log:
+            process = subprocess.Popen(
+                command, cwd=home, env=environment, stdout=log, stderr=log, pass_fds=[descriptor]
+            )
+    return process, f"http://127.0.0.1:{port}/api"
+
+
 @contextmanager
 def run_prefect(
     home: Path, *, python: str = sys.executable, factory: str = FACTORY, database: str | None = None, **settings: str
@@ -60,24 +89,9 @@ def run_prefect(
 
     The first request waits until the server has started (some ten seconds): give it a long timeout.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment |= {f"PREFECT_{prefix}_{name}": "false" for prefix in PREFIXES for name in DISTURBING}
-    environment |= {f"PREFECT_SERVER_{name.upper()}": value for name, value in settings.items()}
-    environment |= {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-    }
-    # The port is listened to before the server starts, so it cannot be taken and nobody has to ask whether it is up.
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        descriptor, port = listening.fileno(), listening.getsockname()[1]
-        command = [python, "-m", "uvicorn", "--factory", factory]
-        command += ["--fd", str(descriptor), "--log-level", "warning"]
-        with (home / "server.log").open("w") as log:
-            process = subprocess.Popen(
-                command, cwd=home, env=environment, stdout=log, stderr=log, pass_fds=[descriptor]
-            )
+    process, url = start_prefect(home, python=python, factory=factory, database=database, **settings)
     try:
-        yield f"http://127.0.0.1:{port}/api"
+        yield url
     finally:
         process.terminate()
         try:

@@ -22,6 +22,9 @@ PROTOCOL = "graphql-transport-ws"
 INITIALISATION = 10.0
 """Seconds in which a client must begin."""
 
+LONGEST_REASON = 123
+"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
+
 
 class Closed(Exception):
     """The connection is closed with a code, for a reason."""
@@ -63,7 +66,8 @@ class TransportWs:
         except Gone:
             return
         except Closed as closed:
-            await send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
+            reason = closed.reason.encode()[:LONGEST_REASON].decode(errors="ignore")
+            await send({"type": "websocket.close", "code": closed.code, "reason": reason})
         except asyncio.CancelledError:
             if task in self._connections:
                 raise

@@ -84,6 +84,8 @@ class Feed:
     """Whether the socket tells all there is, as far as is known."""
     _settled: bool = False
     """Whether what came before the connection has been read for the last time."""
+    _held: list[Row] | None = None
+    """What the socket told before the first reading after its connection."""
     _late: float = 0.0
     """When what comes late is sought again; never, as long as a socket tells it."""
 
@@ -132,12 +134,12 @@ class Feed:
             async with open_(path, wanted, self.authorization) as messages:
                 async for message in messages:
                     if self._connected is None:
-                        self._connected, self._settled = loop.time(), False
+                        self._connected, self._settled, self._held = loop.time(), False, []
                         self._woken.set()
                     row = message.get(self.topic.collection.one)
                     if isinstance(row, dict):
                         self._trusted = True
-                        self._tell(self._memory.news([row]))
+                        self._hear(row)
         except Gone:
             pass
         except Refused:
@@ -148,8 +150,20 @@ class Feed:
             self._lose()
         return loop.time() - begun > LASTING
 
+    def _hear(self, row: Row) -> None:
+        """Tell a row of the socket, after what came before the connection."""
+        if self._held is None:
+            self._tell(self._memory.news([row]))
+        else:
+            self._held.append(row)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        self._tell(self._memory.news(held))
+
     def _lose(self) -> None:
         """Note that there is no connection: what came since all was known is to be read."""
+        self._release()
         if self._connected is not None and self._settled:
             self._memory.complete()
         self._connected, self._late = None, 0.0
@@ -159,6 +173,7 @@ class Feed:
         """Read what no socket tells; raises a GatewayError where that can't be mended by waiting."""
         while True:
             self._woken.clear()
+            connected = self._connected
             try:
                 await self._catch_up()
                 self._failures, self._answered = 0, True
@@ -169,6 +184,8 @@ class Feed:
                 lasts = not self._answered and isinstance(error, LASTING_ERRORS)
                 if lasts or (self._failures >= PATIENCE and not isinstance(error, PASSING)):
                     raise
+            if connected is not None and connected == self._connected:
+                self._release()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._woken.wait()

@@ -1,8 +1,7 @@
 """Whatever happens to the upstream and the way to it, what it tells comes once: nothing is lost, nothing told twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,28 +12,43 @@ from tests.gateway.live.behind import Behind, ago, behind, emit
 from tests.gateway.live.talking import Client, client, relay
 from tests.gateway.stack import Gateway, open_gateway
 
-pytestmark = pytest.mark.usefixtures("no_environment", "no_backoff", "quick")
+pytestmark = pytest.mark.usefixtures("no_backoff", "healed")
 
 EVENTS = 'subscription { events(filter: {event: {prefix: ["fault."]}}) { event } }'
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read again soon."""
-    monkeypatch.setattr(feeds, "INTERVAL", 0.05)
-    monkeypatch.setattr(feeds, "AGAIN", (0.2, 0.5))
-    monkeypatch.setattr(feeds, "AUDIT", 0.3)
-    monkeypatch.setattr(feeds, "EVERY_LATE", 0.2)
-    monkeypatch.setattr(stream, "MERGED", 0.4)
+@pytest.fixture(scope="module")
+def quick() -> Iterator[None]:
+    """Let no setting come from the environment, and read again soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_GRAPHQL_UPSTREAM"):
+            patch.delenv(name, raising=False)
+        patch.setattr(feeds, "INTERVAL", 0.05)
+        patch.setattr(feeds, "RETRY", 0.5)
+        patch.setattr(feeds, "AGAIN", (0.2, 0.5))
+        patch.setattr(feeds, "AUDIT", 0.3)
+        patch.setattr(feeds, "EVERY_LATE", 0.2)
+        patch.setattr(stream, "MERGED", 0.4)
+        yield
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Behind]:
-    async with behind(tmp_path) as made:
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory, quick: None) -> AsyncIterator[Behind]:
+    async with behind(tmp_path_factory.mktemp("gaps")) as made:
         yield made
 
 
 @pytest.fixture
+async def healed(server: Behind) -> AsyncIterator[None]:
+    """Spoil nothing, and let whoever was connected leave."""
+    yield
+    server.spoilt.clear()
+    server.spoil = None
+    await until(lambda: not server.open)
+    server.connections.clear()
+
+
+@pytest.fixture(scope="module")
 async def gateway(server: Behind) -> AsyncIterator[Gateway]:
     async with open_gateway(ws="auto", upstream=server.url, retries=0) as opened:
         yield opened
