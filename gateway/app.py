@@ -89,7 +89,10 @@ class Gateway:
         self._api: FastAPI | Proxy
         if settings.upstream is None:
             self._api = embedded.create_app(
-                settings.database_url, services=settings.services, event_days=settings.event_days
+                settings.database_url,
+                services=settings.services,
+                event_days=settings.event_days,
+                encryption_key=settings.encryption_key,
             )
             self._upstream = Upstream(upstream.embedded(self._api), settings, writes)
         else:

@@ -13,7 +13,7 @@ from gateway.upstream import api_root
 FLAGS = {"database_url": "--database"}
 """The options that are not named like their setting."""
 
-SECRET = frozenset({"api_key", "api_auth_string"})
+SECRET = frozenset({"api_key", "api_auth_string", "encryption_key"})
 """The settings that are no options, as everybody could read them in the list of processes."""
 
 COMMON = ("upstream", "database_url", "host", "port", "workers")

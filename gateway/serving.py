@@ -39,7 +39,12 @@ def configure_logging() -> None:
 
 def rest_app(settings: Settings) -> Starlette:
     """Make the embedded server alone, its API at /api as Prefect's is."""
-    api = embedded.create_app(settings.database_url, services=settings.services, event_days=settings.event_days)
+    api = embedded.create_app(
+        settings.database_url,
+        services=settings.services,
+        event_days=settings.event_days,
+        encryption_key=settings.encryption_key,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -93,7 +98,7 @@ def _made(make: Callable[[Settings], Starlette], settings: Settings) -> Starlett
 
 def check_database(settings: Settings) -> None:
     """Open the embedded server's database once, so that what is wrong with it is told in one line."""
-    if settings.upstream is None and (problem := embedded.check(settings.database_url)):
+    if settings.upstream is None and (problem := embedded.check(settings.database_url, settings.encryption_key)):
         fail(problem)
 
 

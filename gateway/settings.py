@@ -22,6 +22,11 @@ class Settings(BaseSettings):
         default="sqlite:///prefect-graphql.db",
         description="Database of the embedded server: `sqlite:///file`, `sqlite+aiosqlite:///file` or `postgresql://...`.",
     )
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet key that encrypts the values of blocks in the embedded server's database; behind a comma, keys"
+        " that only decrypt what was written by them before. None: a key that the database keeps.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("PREFECT_GRAPHQL_API_KEY", "PREFECT_API_KEY"),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.embedded.app import create_app as create_app
-    from gateway.embedded.database.check import check as check
-    from gateway.embedded.database.check import shown as shown
+    from gateway.embedded.trial import check as check
+    from gateway.embedded.trial import shown as shown
 
 __all__ = ["check", "create_app", "shown"]
 
-_PLACES = {"create_app": "app", "check": "database.check", "shown": "database.check"}
+_PLACES = {"create_app": "app", "check": "trial", "shown": "trial"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,11 +1,12 @@
 """The embedded server, assembled: a Prefect REST API over a database of its own."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from gateway.embedded import (
     artifact_writes,
@@ -49,13 +50,12 @@ from gateway.embedded import (
 )
 from gateway.embedded.automations import routes as automations
 from gateway.embedded.automations.engine import Engine
-from gateway.embedded.database import open_database
 from gateway.embedded.events import order, retention, sockets
 from gateway.embedded.events import routes as events
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
 from gateway.embedded.services import Service, working
-from gateway.embedded.tables import METADATA
+from gateway.embedded.store import open_store
 from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
 from resolvers.collection import Collection
@@ -106,30 +106,27 @@ STATES = {"flow_run_states": "flow_run_id", "task_run_states": "task_run_id"}
 
 
 def create_app(
-    database_url: str | None = None, *, services: bool | None = None, event_days: float | None = None
+    database_url: str | None = None,
+    *,
+    services: bool | None = None,
+    event_days: float | None = None,
+    encryption_key: SecretStr | None = None,
 ) -> FastAPI:
     """Make a server that speaks the REST API of Prefect 3.9 (https://docs.prefect.io/v3/api-ref/rest-api).
 
     Its lifespan opens the database at the URL (`PREFECT_GRAPHQL_DATABASE_URL` where none is given), makes missing tables
     and closes it at the end; a DatabaseError says why it can't be opened. Meanwhile `services` do what nobody asks for,
     unless they are turned off (`PREFECT_GRAPHQL_SERVICES` where nothing is given), and keep events for `event_days`
-    (`PREFECT_GRAPHQL_EVENT_DAYS`).
+    (`PREFECT_GRAPHQL_EVENT_DAYS`). The values of blocks are encrypted by the `encryption_key`
+    (`PREFECT_GRAPHQL_ENCRYPTION_KEY`).
     """
     settings = Settings()
-    url = database_url or settings.database_url
-    days = settings.event_days if event_days is None else event_days
-    at_work = settings.services if services is None else services
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = await open_database(url, METADATA)
-        await block_type_writes.install_once(app.state.database)
-        try:
-            async with working(app.state.database, _services(app, days) if at_work else ()):
-                yield
-        finally:
-            await app.state.database.close()
-
+    lifespan = _lifespan(
+        database_url or settings.database_url,
+        encryption_key or settings.encryption_key,
+        settings.services if services is None else services,
+        settings.event_days if event_days is None else event_days,
+    )
     app = Server(
         title="Prefect REST API, embedded in prefect-graphql",
         version=version("prefect-graphql"),
@@ -145,6 +142,22 @@ def create_app(
         app.include_router(router)
         app.hot |= router.hot
     return app
+
+
+def _lifespan(
+    url: str, key: SecretStr | None, services: bool, event_days: float
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = app.state.database = await open_store(url, key)
+        await block_type_writes.install_once(database)
+        try:
+            async with working(database, _services(app, event_days) if services else ()):
+                yield
+        finally:
+            await database.close()
+
+    return lifespan
 
 
 def _services(app: FastAPI, event_days: float) -> tuple[Service, ...]:

@@ -11,6 +11,7 @@ from gateway.embedded import stored
 from gateway.embedded.block_events import tell_document
 from gateway.embedded.block_rows import DOCUMENTS, SCHEMAS, TYPES
 from gateway.embedded.block_secrets import Data, kept
+from gateway.embedded.encryption import opened, sealed
 from gateway.embedded.failures import CONFLICT
 from gateway.embedded.filters import condition
 from gateway.embedded.hot import Router
@@ -44,7 +45,8 @@ async def create_block_document(request: Request, block_document: BlockDocumentC
         if block_type is None:
             raise HTTPException(409, CONFLICT)
         data, references = _separated(values.get("data", {}))
-        row = stored.new_row(DOCUMENTS, **values | {"name": name, "data": data, "block_type_name": block_type["name"]})
+        own = {"name": name, "data": sealed(connection, data), "block_type_name": block_type["name"]}
+        row = stored.new_row(DOCUMENTS, **values | own)
         stored.add(connection, DOCUMENTS, row)
         for field, other in references.items():
             _refer(connection, row["id"], field, other)
@@ -76,9 +78,13 @@ async def update_block_document(request: Request, id: UUID, block_document: Bloc
 def _change(connection: Connection, document: Row, values: Row, *, merges: bool) -> None:
     schema = found(stored.load(connection, SCHEMAS, document["block_schema_id"], json=("fields",)), CONFLICT)
     secret = schema["fields"].get("secret_fields", [])
-    given = kept(values.get("data", {}), document["data"], secret)
-    data, references = _separated(document["data"] | given if merges else given)
-    changes = {"data": data, "block_schema_id": _schema(connection, document, values.get("block_schema_id"))}
+    (current,) = opened(connection, [document["data"]])
+    given = kept(values.get("data", {}), current, secret)
+    data, references = _separated(current | given if merges else given)
+    changes = {
+        "data": sealed(connection, data),
+        "block_schema_id": _schema(connection, document, values.get("block_schema_id")),
+    }
     stored.change(connection, DOCUMENTS, document["id"], changes)
     _refer_anew(connection, document["id"], references)
 

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, Table, select
 
 from gateway.embedded.block_secrets import hidden
+from gateway.embedded.encryption import opened
 from gateway.embedded.expressions import member
 from gateway.embedded.prepared import Prepared
 from gateway.embedded.shapes import Row, shape_of
@@ -41,8 +42,8 @@ def complete_documents(connection: Connection, rows: list[Row], *, include_secre
     schemas = by_id(connection, SCHEMAS, (row["block_schema_id"] for row in known.values()))
     secret = {id_: _decoded(schema["fields"]).get("secret_fields", []) for id_, schema in schemas.items()}
     complete_schemas(connection, list(schemas.values()))
-    for row in known.values():
-        data = _decoded(row["data"])
+    values = opened(connection, [_decoded(row["data"]) for row in known.values()])
+    for row, data in zip(known.values(), values, strict=True):
         row["data"] = data if include_secrets else hidden(data, secret[row["block_schema_id"]])
         row["block_type"], row["block_schema"] = types[row["block_type_id"]], schemas[row["block_schema_id"]]
     full = {row["id"]: _full_data(row["id"], known, named) for row in rows}

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.embedded.database import DatabaseError
+from gateway.embedded.encryption import Locked
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ def add_failures(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]  # called with that exception only
     app.add_exception_handler(IntegrityError, _conflict)
     app.add_exception_handler(Missing, _missing)
+    app.add_exception_handler(Locked, _locked)
     app.add_exception_handler(OverflowError, _unfit)
     app.add_exception_handler(DBAPIError, _refused)
     app.add_exception_handler(DatabaseError, unavailable)
@@ -62,6 +64,11 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _missing(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"exception_message": str(error)}, 404)
+
+
+async def _locked(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse({"exception_message": str(error)}, 500)
 
 
 def is_lost(error: Exception) -> bool:

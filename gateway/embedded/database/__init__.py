@@ -1,6 +1,8 @@
 """The embedded server's database: SQLite or PostgreSQL behind one `read` and one `write`."""
 
+from collections.abc import Mapping
 from pkgutil import resolve_name
+from typing import Any
 
 from sqlalchemy import MetaData, make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,9 +19,10 @@ KINDS = {
 }
 
 
-async def open_database(url: str, metadata: MetaData) -> Database:
+async def open_database(url: str, metadata: MetaData, options: Mapping[str, Any] | None = None) -> Database:
     """Open the database at `sqlite:///file`, `sqlite+aiosqlite:///file` or `postgresql://...`; create missing tables.
 
+    `options` are the execution options that each connection has, for those who use it.
     Raises DatabaseError, with a message of one line, when the database can't be opened.
     """
     try:
@@ -33,5 +36,5 @@ async def open_database(url: str, metadata: MetaData) -> Database:
         raise DatabaseError(
             f"Databases of the kind {kind!r} are not supported: give sqlite:///file or postgresql://..."
         )
-    database: Database = await resolve_name(KINDS[kind]).open(parsed, metadata)
+    database: Database = await resolve_name(KINDS[kind]).open(parsed, metadata, options or {})
     return database

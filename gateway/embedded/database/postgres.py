@@ -1,7 +1,7 @@
 """PostgreSQL over asyncpg: each function in a transaction of its own, conflicts between writers tried again."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import asyncpg
 import stamina
@@ -31,13 +31,14 @@ class PostgresDatabase:
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @classmethod
-    async def open(cls, url: URL, metadata: MetaData) -> "PostgresDatabase":
+    async def open(cls, url: URL, metadata: MetaData, options: Mapping[str, Any]) -> "PostgresDatabase":
         """Connect to the database and create the tables where they are missing.
 
         Raises DatabaseError when that can't be done.
         """
         engine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
+            execution_options=options,
             hide_parameters=True,  # an error is logged, and a parameter may be a secret
             pool_size=CONNECTIONS,
             max_overflow=0,

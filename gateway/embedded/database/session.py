@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeVar
@@ -104,11 +104,12 @@ class Session:
         self.connection.engine.dispose()
 
 
-def engine_of(url: URL) -> Engine:
+def engine_of(url: URL, options: Mapping[str, Any]) -> Engine:
     """Make an engine whose connections begin no transactions: pysqlite would begin them late, and not for a SELECT."""
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=NullPool,
+        execution_options=options,
         hide_parameters=True,  # an error is logged, and a parameter may be a secret
         connect_args={"cached_statements": 512, "check_same_thread": False},
     )

@@ -4,7 +4,7 @@ import asyncio
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from time import monotonic
@@ -93,7 +93,7 @@ class SqliteDatabase:
         self._closed = False
 
     @classmethod
-    async def open(cls, url: URL, metadata: MetaData) -> "SqliteDatabase":
+    async def open(cls, url: URL, metadata: MetaData, options: Mapping[str, Any]) -> "SqliteDatabase":
         """Open the file that the URL names, and create it and its tables where they are missing.
 
         Raises DatabaseError when that can't be done.
@@ -101,14 +101,14 @@ class SqliteDatabase:
         if url.database in (None, "", ":memory:"):
             raise DatabaseError("The SQLite database must be a file: give sqlite:///prefect-graphql.db, for example.")
         try:
-            return await asyncio.to_thread(cls._open, url, metadata)
+            return await asyncio.to_thread(cls._open, url, metadata, options)
         except (DBAPIError, sqlite3.Error) as error:
             reason = getattr(error, "orig", error)
             raise DatabaseError(f"The SQLite database {url.database} can't be opened: {reason}.") from error
 
     @classmethod
-    def _open(cls, url: URL, metadata: MetaData) -> "SqliteDatabase":
-        engine = engine_of(url)
+    def _open(cls, url: URL, metadata: MetaData, options: Mapping[str, Any]) -> "SqliteDatabase":
+        engine = engine_of(url, options)
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             prepare(connection, metadata)

@@ -2,18 +2,19 @@
 
 import asyncio
 
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 import gateway.embedded.app  # noqa: F401  some of its modules have tables of their own
-from gateway.embedded.database import DatabaseError, open_database
-from gateway.embedded.tables import METADATA
+from gateway.embedded.database import DatabaseError
+from gateway.embedded.store import open_store
 
 
-def check(url: str) -> str | None:
+def check(url: str, encryption_key: SecretStr | None = None) -> str | None:
     """Open a database once; return what is wrong with it in one line, None where nothing is."""
 
     async def open_and_close() -> None:
-        await (await open_database(url, METADATA)).close()
+        await (await open_store(url, encryption_key)).close()
 
     try:
         asyncio.run(open_and_close())
