@@ -17,6 +17,7 @@ _DATETIME = TypeAdapter(datetime)
 Id = Annotated[strawberry.ID, AfterValidator(canonical), WithJsonSchema({"type": "string", "format": "uuid"})]
 Object = Annotated[dict[str, Any], strawberry.field(graphql_type=JSON)]
 OptionalObject = Annotated[dict[str, Any] | None, strawberry.field(graphql_type=JSON | None)]
+OptionalTexts = Annotated[dict[str, str] | None, strawberry.field(graphql_type=JSON | None)]
 OptionalLabels = Annotated[
     dict[str, StrictBool | StrictInt | StrictFloat | str] | None,
     strawberry.field(graphql_type=JSON | None),

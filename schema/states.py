@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from resolvers.collection import Collection
 from schema.operators import AnyStringExceptFilter, AnyStringFilter, Operator, combined
-from schema.scalars import Id, OptionalObject, Value
+from schema.scalars import Id, OptionalTexts, Value
 from schema.types import Input, Node, Part, absent, choice, resource
 
 
@@ -41,7 +41,7 @@ class _StateDetails(BaseModel):
         default_factory=lambda: False, description="Whether a paused run is rescheduled when resumed."
     )
     pause_key: str | None = absent("Key that names the pause.")
-    run_input_keyset: OptionalObject = absent("Keys of the input that a paused run waits for.")
+    run_input_keyset: OptionalTexts = absent("Keys of the input that a paused run waits for.")
     refresh_cache: bool | None = absent("Whether a cached result is computed anew.")
     retriable: bool | None = absent("Whether the run may be retried.")
     transition_id: Id | None = absent("Id of the transition that led to the state.")

@@ -35,7 +35,6 @@ def check_limits(deployment: DeploymentCreate | DeploymentUpdate) -> None:
 
 def update_deployment_row(connection: Connection, id_: str, deployment: DeploymentUpdate) -> bool:
     """Change what is given of a deployment; tell whether it is there."""
-    check_limits(deployment)
     there = load_deployment(connection, id_, lock=True)
     if there is None:
         return False
@@ -49,10 +48,10 @@ def update_deployment_row(connection: Connection, id_: str, deployment: Deployme
     if given.get("work_pool_name", "") is None:
         values["work_queue_id"] = None
     before = deployment_row(connection, id_)
-    stored.change(connection, DEPLOYMENTS, id_, values)
-    delete_scheduled_runs(connection, id_, scheduled_by_server=True, future=True)
     if deployment.schedules is not None:
         _update_schedules(connection, id_, deployment.schedules)
+    stored.change(connection, DEPLOYMENTS, id_, values)
+    delete_scheduled_runs(connection, id_, scheduled_by_server=True, future=True)
     if "concurrency_limit" in given:
         set_limit(connection, id_, given["concurrency_limit"])
     if before:

@@ -23,7 +23,7 @@ from gateway.embedded.parameters import Nonconforming, check, check_job_variable
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.rows import read_row
 from gateway.embedded.run_values import labels
-from gateway.embedded.schedules import replace_schedules
+from gateway.embedded.schedules import check_schedules, replace_schedules
 from gateway.embedded.tables import TABLES
 from gateway.embedded.work_pools import pool_named
 from gateway.embedded.writes import BULK_LIMIT, Deleted, Limit, act, answer, chosen
@@ -52,6 +52,7 @@ def _check(deployment: DeploymentCreate) -> None:
     except Nonconforming as error:
         raise invalid(str(error), given) from None
     check_limits(deployment)
+    check_schedules(deployment.schedules or ())
 
 
 def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, Any]:
@@ -61,8 +62,8 @@ def _create(connection: Connection, deployment: DeploymentCreate) -> tuple[int, 
         variables = deployment.job_variables
         if variables:
             check_job_variables(pool["base_job_template"], variables, doing="creating deployment", complete=False)
+    values = queue_values(connection, limit_values(connection, given))
     _check_blocks(connection, given)
-    values = limit_values(connection, queue_values(connection, given))
     values |= {"parameters": deployment.parameters or {}, "labels": _labels(connection, deployment)}
     if deployment.concurrency_options:
         values["concurrency_options"] = deployment.concurrency_options.model_dump(mode="json")
@@ -104,6 +105,8 @@ def _labels(connection: Connection, deployment: DeploymentCreate) -> dict[str, A
 @router.patch("/{id:uuid}", status_code=204, responses=MISSING)
 async def update_deployment(request: Request, id: UUID, deployment: DeploymentUpdate) -> None:  # noqa: A002 (the parameter's name in the API)
     """Change a deployment."""
+    check_limits(deployment)
+    check_schedules(deployment.schedules or ())
     await act(
         request, lambda connection: update_deployment_row(connection, str(id), deployment), "Deployment not found."
     )

@@ -59,7 +59,7 @@ async def read_inputs(
 ) -> Response:
     """Read the inputs of a flow run whose keys begin alike, by when they came."""
     wanted = (INPUTS.c.flow_run_id == str(id), like(INPUTS.c.key, f"{prefix}%"), ~member(INPUTS.c.key, exclude_keys))
-    page = select(INPUTS).where(*wanted).order_by(INPUTS.c.created, INPUTS.c.id).limit(max(limit, 0))
+    page = select(INPUTS).where(*wanted).order_by(INPUTS.c.created, INPUTS.c.id).limit(None if limit < 0 else limit)
     return JSON(
         await database_of(request).read(lambda connection: dump(read_rows(connection, "flow_run_inputs", page)))
     )

@@ -17,7 +17,7 @@ from gateway.embedded.queries import order
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by, read_rows
 from gateway.embedded.scheduler import MAX_RUNS, MIN_RUNS, MIN_TIME, make_runs
-from gateway.embedded.schedules import TABLE, add_schedules, change_schedule
+from gateway.embedded.schedules import TABLE, add_schedules, change_schedule, check_schedules
 from gateway.embedded.shapes import Row
 from gateway.embedded.work_pools import QUEUES
 from gateway.embedded.writes import answer
@@ -42,6 +42,7 @@ async def read_schedules(request: Request, id: UUID) -> Response:  # noqa: A002 
 @router.post("/{id:uuid}/schedules", response_model=list[DeploymentSchedule], status_code=201, responses=MISSING)
 async def create_schedules(request: Request, id: UUID, schedules: list[DeploymentScheduleCreate]) -> Response:  # noqa: A002 (the parameter's name in the API)
     """Give a deployment more schedules."""
+    check_schedules(schedules)
 
     def create(connection: Connection) -> tuple[int, Any]:
         _load(connection, id)
@@ -79,6 +80,7 @@ def _find(connection: Connection, id_: UUID, schedule_id: UUID) -> Row:
 @router.patch("/{id:uuid}/schedules/{schedule_id:uuid}", status_code=204, responses=MISSING)
 async def update_schedule(request: Request, id: UUID, schedule_id: UUID, schedule: DeploymentScheduleUpdate) -> None:  # noqa: A002 (the parameter's name in the API)
     """Change a schedule; the runs to come that schedules of the deployment made are made anew."""
+    check_schedules([schedule])
 
     def update(connection: Connection) -> tuple[int, None]:
         _find(connection, id, schedule_id)

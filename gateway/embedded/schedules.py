@@ -16,6 +16,9 @@ from schema.schedules import DeploymentScheduleCreate, DeploymentScheduleUpdate,
 
 TABLE = DEPLOYMENT_SCHEDULES
 
+MOST_RUNS = 50
+"""Runs that a schedule may ask to be made ahead."""
+
 FIRST = "DTSTART:20200101T000000"
 """Where a rule begins that does not say so."""
 
@@ -70,6 +73,16 @@ def _fault(rule: str) -> ValueError | None:
     except ValueError as error:
         return error
     return None
+
+
+def check_schedules(schedules: Sequence["Given"]) -> None:
+    """Check schedules before anything is looked up or written; a 422 says what is wrong."""
+    for given in schedules:
+        if given.schedule is not None:
+            complete(given.schedule)
+        if given.max_scheduled_runs is not None and given.max_scheduled_runs > MOST_RUNS:
+            message = f"`max_scheduled_runs` must be less than or equal to {MOST_RUNS}."
+            raise invalid(message, given.model_dump(mode="json", exclude_unset=True), "max_scheduled_runs")
 
 
 KINDS = {"interval": _interval, "cron": _cron, "rrule": _rrule}

@@ -11,6 +11,7 @@ from sqlalchemy.types import Text
 from gateway.embedded.events.labels import ID, NAME, ROLE
 from gateway.embedded.events.tables import EVENTS, INVOLVED
 from gateway.embedded.expressions import any_element, label, member
+from gateway.embedded.moments import in_utc
 from gateway.embedded.search import search
 from schema.events import EventAnyResourceFilter, EventFilter, EventNameFilter, EventRelatedFilter, EventResourceFilter
 
@@ -35,10 +36,9 @@ def span(filter_: EventFilter) -> tuple[datetime, datetime]:
     """Return from when to when events are asked for."""
     now = datetime.now(UTC)
     occurred = filter_.occurred
-    since = (
-        occurred.since if occurred and occurred.since else now.replace(hour=0, minute=0, second=0, microsecond=0) - PAST
-    )
-    return since, occurred.until if occurred and occurred.until else now
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = in_utc(occurred.since) if occurred and occurred.since else midnight - PAST
+    return since, in_utc(occurred.until) if occurred and occurred.until else now
 
 
 def conditions(filter_: EventFilter) -> list[Condition]:

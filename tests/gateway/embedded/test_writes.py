@@ -107,17 +107,22 @@ async def test_of_many_runs_each_that_refers_to_nothing_is_told(client: httpx.As
 @pytest.mark.parametrize(
     "schedule",
     [
-        {},
-        {"interval": 0},
-        {"interval": 5, "cron": "* * * * *"},
-        {"rrule": "nonsense"},
-        {"cron": "@daily", "timezone": "No/Where"},
+        {"schedule": {}},
+        {"schedule": {"interval": 0}},
+        {"schedule": {"interval": 5, "cron": "* * * * *"}},
+        {"schedule": {"rrule": "nonsense"}},
+        {"schedule": {"cron": "@daily", "timezone": "No/Where"}},
+        {"schedule": {"interval": 5}, "max_scheduled_runs": 51},
     ],
 )
 async def test_a_schedule_that_makes_no_sense_is_refused(client: httpx.AsyncClient, flow: str, schedule: Any) -> None:
-    body = {"name": "d", "flow_id": flow, "schedules": [{"schedule": schedule}]}
-    answer = await post(client, "/deployments/", body, 422)
-    assert answer["exception_message"] == "Invalid request received."
+    body = {"name": "d", "flow_id": flow, "schedules": [schedule], "work_pool_name": "none"}
+    made = await client.post("/deployments/", json=body)
+    changed = await client.patch(f"/deployments/{UNKNOWN}", json={"schedules": [schedule]})
+    added = await client.post(f"/deployments/{UNKNOWN}/schedules", json=[schedule])
+    for answer in (made, changed, added):
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["exception_message"] == "Invalid request received."
 
 
 async def test_numbers_of_any_length_stay_what_they_are(client: httpx.AsyncClient, flow: str) -> None:

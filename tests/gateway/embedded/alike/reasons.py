@@ -47,7 +47,7 @@ REASONS: list[tuple[str, str]] = [
         "Of runs that refer to what is not there Prefect tells the database's error with its statement.",
     ),
     (
-        r"422: .exception_detail: \[\{.input.: null, .loc.: \[.body., .limit.\]",
+        r"422: .exception_detail: \[\{.input.: null, .loc.: \[.body., .\w+.\].*\| \[\{.input.: .*, .loc.: \[.body.\]",
         "A body that is no object is told as such, by Prefect as one that lacks keys.",
     ),
     (r"422: .exception_detail\[\].loc\[\]: \d+ \| \d+$", IN_SETS),
@@ -59,10 +59,6 @@ REASONS: list[tuple[str, str]] = [
     (r"422: .request_body\S*(within|retries|retry_delay|parameters): ", REWRITTEN),
     (r"^POST /deployments/\S+/schedules 422: .request_body: ", "A schedule that cannot be read is told by itself."),
     (
-        r"^\S+ /deployments/\S+/schedules\S* 422 \| 404",
-        "A schedule that cannot be read is told after a deployment that is not there.",
-    ),
-    (
         r"^POST /deployments/\S+/create_flow_run 201: .tags\[\]",
         "Prefect keeps the tags of a deployment and of its run as a set.",
     ),
@@ -70,6 +66,10 @@ REASONS: list[tuple[str, str]] = [
     (
         r"^POST /flow_runs/bulk_set_state 200: .*state_details.(flow|task)_run_id",
         "Prefect writes the ids of one run into the states of all.",
+    ),
+    (
+        r"^PATCH /flow_runs/\S+ 422 \| 4\d\d: .*int_from_float",
+        "Seconds of a retry's delay by their old name may have a fraction, which is cut off.",
     ),
     (r"422: .*name cannot be an empty string", "An empty name is refused in other words."),
     (r'^POST /work_pools/ 422: .*(ctx.pattern|"string_pattern_mismatch")', "An empty name is refused in other words."),
