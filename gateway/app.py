@@ -88,12 +88,7 @@ class Gateway:
         self._filling: asyncio.Task[None] | None = None
         self._api: FastAPI | Proxy
         if settings.upstream is None:
-            self._api = embedded.create_app(
-                settings.database_url,
-                services=settings.services,
-                event_days=settings.event_days,
-                encryption_key=settings.encryption_key,
-            )
+            self._api = embedded.create_configured_app(settings)
             self._upstream = Upstream(upstream.embedded(self._api), settings, writes)
         else:
             self._upstream = Upstream(upstream.remote(settings.upstream, settings.deadline), settings, writes)

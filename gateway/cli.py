@@ -246,6 +246,6 @@ async def _upstream(settings: Settings) -> AsyncIterator[Upstream]:
         yield server
         await server.aclose()
         return
-    api = embedded.create_app(settings.database_url, encryption_key=settings.encryption_key)
+    api = embedded.create_configured_app(settings)
     async with api.router.lifespan_context(api):
         yield Upstream(upstream.embedded(api), settings)

@@ -39,12 +39,7 @@ def configure_logging() -> None:
 
 def rest_app(settings: Settings) -> Starlette:
     """Make the embedded server alone, its API at /api as Prefect's is."""
-    api = embedded.create_app(
-        settings.database_url,
-        services=settings.services,
-        event_days=settings.event_days,
-        encryption_key=settings.encryption_key,
-    )
+    api = embedded.create_configured_app(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.embedded.app import create_app as create_app
+    from gateway.embedded.app import create_configured_app as create_configured_app
     from gateway.embedded.trial import check as check
     from gateway.embedded.trial import shown as shown
 
-__all__ = ["check", "create_app", "shown"]
+__all__ = ["check", "create_app", "create_configured_app", "shown"]
 
-_PLACES = {"create_app": "app", "check": "trial", "shown": "trial"}
+_PLACES = {"create_app": "app", "create_configured_app": "app", "check": "trial", "shown": "trial"}
 
 
 def __getattr__(name: str) -> Any:

@@ -144,6 +144,16 @@ def create_app(
     return app
 
 
+def create_configured_app(settings: Settings) -> FastAPI:
+    """Make the server that settings describe."""
+    return create_app(
+        settings.database_url,
+        services=settings.services,
+        event_days=settings.event_days,
+        encryption_key=settings.encryption_key,
+    )
+
+
 def _lifespan(
     url: str, key: SecretStr | None, services: bool, event_days: float
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
