@@ -1,7 +1,7 @@
 """`@defer` and `@stream` as graphql-core executes them: what asks for them, and executors with and without them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from typing import Any, cast
 
 from graphql import DocumentNode
@@ -93,7 +93,7 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
         """Complete a list; the first items of one that is streamed begin now, as the others do."""
         items: Any = super().complete_iterable_value(item_type, details, info, path, *rest)
         begins = self.starts and self.is_awaitable(items) and tuple(path.as_list()) in self.starts
-        return _begun(items) if begins else items
+        return self._begun(items) if begins else items
 
     def handle_stream(
         self,
@@ -121,10 +121,19 @@ class IncrementalExecutor(StrawberryGraphQLCoreExecutionContext):
                 failed.set_exception(failure)
                 return failed
 
-        items = [begin(position, item) for position, item in enumerate(iterator, index)]  # type: ignore[arg-type]
-        self.streams.append(ItemStream(path, stream_usage.label, Items(items, self.is_awaitable), index))  # type: ignore[arg-type]
+        items = [self._begun(begin(position, item)) for position, item in enumerate(iterator, index)]  # type: ignore[arg-type]
+        self.streams.append(ItemStream(path, stream_usage.label, Items(items), index))  # type: ignore[arg-type]
         self.starts[tuple(path.as_list())] = index
         return True
+
+    def _begun(self, work: Any) -> Any:
+        """Begin what is to be awaited; it ends with the operation, whether or not anybody asks for it."""
+        if not self.is_awaitable(work):
+            return work
+        begun = asyncio.ensure_future(work)
+        begun.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.track_incremental_future(begun)
+        return begun
 
 
 class Deferred:
@@ -137,8 +146,8 @@ class Deferred:
 class Items:
     """The streamed items of a list, in their order (graphql-core's `StreamQueue`)."""
 
-    def __init__(self, items: Iterable[Any], is_awaitable: Callable[[Any], bool]) -> None:
-        self._items = [_begun(item) if is_awaitable(item) else item for item in items]
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._items = items
         self._stopped = not self._items
 
     async def batches(self) -> AsyncIterator[Sequence[Any]]:
@@ -168,12 +177,6 @@ class Items:
         for item in left:
             item.cancel()
         return _ended(left) if left else None
-
-
-def _begun(work: Awaitable[Any]) -> "asyncio.Future[Any]":
-    begun = asyncio.ensure_future(work)
-    begun.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may ask any more
-    return begun
 
 
 async def _result(item: Any) -> Any:
