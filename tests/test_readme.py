@@ -47,6 +47,12 @@ def test_each_command_exists(command: str) -> None:
     assert f"prefect-graphql {command}" in run(command, "--help")
 
 
+@pytest.mark.parametrize("test", re.findall(r"`(test_\w+)`", README))
+def test_each_test_that_proves_a_word_exists(test: str) -> None:
+    found = [path for path in ROOT.glob("tests/**/test_*.py") if f"def {test}(" in path.read_text("utf-8")]
+    assert found
+
+
 @pytest.mark.parametrize("target", ["serve", "test"])
 def test_the_two_commands_are_targets(target: str) -> None:
     assert f"make {target} " in README

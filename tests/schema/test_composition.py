@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from graphql import GraphQLSchema, build_ast_schema, parse
 
 from schema.build import build
+from tests.test_project import ROOT
 
 FOLDER = Path(__file__).parent / "subgraph"
 INCIDENTS = (FOLDER / "incidents.graphql").read_text()
 ALARMS = (FOLDER / "alarms.graphql").read_text()
 GRAPHQL = "graphql@16.15.0"
+ROVER = yaml.safe_load((ROOT / "deploy" / "federation" / "supergraph.yaml").read_text())["federation_version"].strip(
+    "="
+)
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -65,6 +70,11 @@ def test_it_composes_alone(compose: Compose, sdl: str) -> None:
     assert compose(prefect=sdl)["errors"] == []
 
 
+@pytest.mark.parametrize("compose", [f"@apollo/composition@{ROVER}"], indirect=True)
+def test_it_composes_by_the_version_that_rover_is_told(compose: Compose, sdl: str) -> None:
+    assert compose(prefect=sdl, incidents=INCIDENTS, alarms=ALARMS)["errors"] == []
+
+
 def test_it_composes_with_others(compose: Compose, sdl: str) -> None:
     composed = compose(prefect=sdl, incidents=INCIDENTS, alarms=ALARMS)
     assert composed["errors"] == []
@@ -76,6 +86,9 @@ def test_it_composes_with_others(compose: Compose, sdl: str) -> None:
     assert joined["alarm"] == "String"
     assert fields(supergraph, "Mutation").keys() >= {"createAlarm", "createFlow", "setFlowRunState"}
     assert fields(supergraph, "Subscription").keys() >= {"alarm", "flowRunUpdated"}
+    assert '@tag(name: "internal")' in composed["sdl"]
+    query: Any = supergraph.query_type
+    assert "inaccessible" in {each.name.value for each in query.fields["csrfToken"].ast_node.directives}
     roots = fields(supergraph, "Query")
     assert {"node", "nodes", "incidents", "flowRun", "flowRuns", "deployments"} <= roots.keys()
     assert not {"_entities", "_service"} & roots.keys()

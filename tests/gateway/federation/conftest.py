@@ -59,4 +59,4 @@ async def router(npm: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
         process = await stack.enter_async_context(started)
         assert process.stdout
         told = json.loads(await asyncio.wait_for(process.stdout.readline(), 120))
-        yield Router(told["apollo"], asked, world, told["supergraph"], executed)
+        yield Router(told["apollo"], asked, world, f"{gateway.url}/graphql", told["supergraph"], executed)

@@ -70,6 +70,8 @@ class Router:
     url: str
     asked: Asked
     world: World
+    gateway: str
+    """The URL of the gateway itself."""
     supergraph: str
     executed: Counter[str]
     """By which executor of the gateway."""

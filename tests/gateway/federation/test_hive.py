@@ -1,16 +1,21 @@
 """Operations across two subgraphs, through a real `@graphql-hive/gateway` as `deploy/federation` sets it up."""
 
+import asyncio
 import shutil
 import socket
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 import stamina
 
+from tests.deploy.test_federation import COMMANDS
 from tests.gateway.federation.graph import Router, node
 from tests.test_project import ROOT
+from tests.test_readme import PROGRAM
 
 pytestmark = pytest.mark.long  # half a gigabyte of packages
 
@@ -23,6 +28,21 @@ export const gatewayConfig = { ...deployed, unifiedGraphHandler };
 """
 
 
+@asynccontextmanager
+async def served(config: str, modules: Path, folder: Path) -> AsyncGenerator[str]:
+    """Serve the graph of a folder's `supergraph.graphql`; gives the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = folder / "node_modules" / ".bin" / "hive-gateway"
+    options = ["supergraph", "--config-path", config, "--host", "127.0.0.1", "--port", str(port)]
+    async with node(program, *options, modules=modules, folder=folder):
+        async for attempt in stamina.retry_context(on=httpx.TransportError, attempts=None, timeout=120):
+            with attempt:
+                async with httpx.AsyncClient(trust_env=False) as http:
+                    await http.get(f"http://127.0.0.1:{port}/healthcheck")
+        yield f"http://127.0.0.1:{port}/graphql"
+
+
 @pytest.fixture(params=["gateway.config.ts", "router-runtime.config.ts"])
 async def hive(
     router: Router, npm: Callable[..., Path], tmp_path: Path, request: pytest.FixtureRequest
@@ -33,16 +53,29 @@ async def hive(
     (tmp_path / "supergraph.graphql").write_text(router.supergraph)
     shutil.copy(CONFIG, tmp_path)
     (tmp_path / "router-runtime.config.ts").write_text(ROUTER_RUNTIME)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    program = tmp_path / "node_modules" / ".bin" / "hive-gateway"
-    options = ["supergraph", "--config-path", request.param, "--host", "127.0.0.1", "--port", str(port)]
-    async with node(program, *options, modules=modules, folder=tmp_path):
-        async for attempt in stamina.retry_context(on=httpx.TransportError, attempts=None, timeout=120):
-            with attempt:
-                async with httpx.AsyncClient(trust_env=False) as http:
-                    await http.get(f"http://127.0.0.1:{port}/healthcheck")
-        yield Router(f"http://127.0.0.1:{port}/graphql", router.asked, router.world, router.supergraph, router.executed)
+    async with served(request.param, modules, tmp_path) as url:
+        yield replace(router, url=url)
+
+
+async def test_the_commands_of_the_example(router: Router, npm: Callable[..., Path], tmp_path: Path) -> None:
+    """As `deploy/federation/README.md` tells them, but for the ports."""
+    [packages] = [command[2:] for command in COMMANDS if command[:2] == ["npm", "install"]]
+    [compose] = [command[2:] for command in COMMANDS if command[:2] == ["npx", "hive"]]
+    [serve] = [command[2:] for command in COMMANDS if command[:2] == ["npx", "hive-gateway"]]
+    modules = npm(*packages)
+    (tmp_path / "node_modules").symlink_to(modules)
+    shutil.copy(CONFIG, tmp_path)
+    printing = await asyncio.create_subprocess_exec(PROGRAM, "schema", "--federation", stdout=asyncio.subprocess.PIPE)
+    printed, _ = await printing.communicate()
+    (tmp_path / "prefect.graphql").write_bytes(printed)
+    compose[compose.index("--url") + 1] = router.gateway
+    async with node(modules / ".bin" / "hive", *compose, modules=modules, folder=tmp_path) as composing:
+        assert await composing.wait() == 0
+    assert serve[:2] == ["supergraph", "--config-path"]
+    async with served(serve[2], modules, tmp_path) as url:
+        data = await replace(router, url=url).data("{ flows { nodes { name } } }")
+    assert data == {"flows": {"nodes": [{"name": "flow"}]}}
+    assert router.asked.callers == {"Bearer me"}
 
 
 async def test_fifty_entities_are_one_call(hive: Router) -> None:
