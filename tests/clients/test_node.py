@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import anyio.to_thread
 import pytest
@@ -17,16 +16,6 @@ RUNS, AT_ONCE = 1_000, 50
 Make = Callable[..., Project]
 
 
-def test_relay_compiles_connections_refetches_and_fragments(project: Make) -> None:
-    relay = project("relay", "relay-compiler@21.0.1")
-    (relay.path / "artifacts").mkdir()
-    relay.run("relay-compiler")
-    made = {path.name.partition(".")[0] for path in (relay.path / "artifacts").iterdir()}
-    assert made >= {"RunsBoardQuery", "RunsBoardPaginationQuery", "RunsBoardRunQuery", "RunsBoardSubscription"}
-    refetched = (relay.path / "artifacts" / "RunsBoardRunQuery.graphql.ts").read_text()
-    assert "node(id: $id)" in refetched
-
-
 def test_typed_documents_are_made_and_type_check(project: Make) -> None:
     typed = project(
         "typescript", "@graphql-codegen/cli@7.4.3", "@graphql-codegen/client-preset@6.2.0", GRAPHQL, "typescript@5.9.3"
@@ -37,10 +26,11 @@ def test_typed_documents_are_made_and_type_check(project: Make) -> None:
     assert {document.split("(")[0] for document in manifest.values()} == {"query Board", "mutation Cancel"}
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+@pytest.fixture(scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """A gateway over the embedded server, with a thousand flow runs of one flow, and one of another kind."""
-    async with open_gateway(upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as opened:
+    path = tmp_path_factory.mktemp("paging") / "embedded.db"
+    async with open_gateway(upstream=None, database_url=f"sqlite:///{path}") as opened:
         flow = (await opened.http.post("/api/flows/", json={"name": "nightly"})).json()["id"]
 
         async def make(number: int) -> int:
@@ -67,3 +57,24 @@ async def test_apollo_client_and_urql_page_through_a_thousand_runs(project: Make
         found = json.loads(printed)
         assert sorted(found["names"]) == [f"run-{number:04}" for number in range(RUNS)]
         assert found["total"] == RUNS
+
+
+async def test_relay_compiles_pages_refetches_and_changes_lists(project: Make, gateway: Gateway) -> None:
+    page = project("relay", "relay-compiler@21.0.1", "relay-runtime@21.0.1", "meros@1.3.2")
+    artifacts = page.path / "artifacts"
+    artifacts.mkdir()
+    await anyio.to_thread.run_sync(page.run, "relay-compiler")
+    names = {path.name.partition(".")[0] for path in artifacts.iterdir()}
+    assert names >= {"RunsBoardQuery", "RunsBoardPaginationQuery", "RunsBoardRunQuery", "RunsBoardSubscription"}
+    assert "node(id: $id)" in (artifacts / "FlowPageRunQuery.graphql.js").read_text()
+    flow = (await gateway.http.get("/api/flows/name/nightly")).json()["id"]
+    printed = await anyio.to_thread.run_sync(page.run, "node", "page.cjs", f"{gateway.url}/graphql", flow)
+    found = json.loads(printed)
+    listed = [name for _, name in found["listed"]]
+    assert found["pages"] == 1 + RUNS // 100
+    assert sorted(listed) == sorted(["other", *(f"run-{number:04}" for number in range(RUNS))])
+    assert len({id_ for id_, _ in found["listed"]}) == len(listed)
+    assert found["renamed"] == found["refetched"] == "renamed"
+    assert found["deferred"] == 0
+    assert (found["before"], found["made"], found["left"]) == (["nightly"], ["made here", "nightly"], ["nightly"])
+    assert found["streamed"] == ["renamed", *listed[1:10]]

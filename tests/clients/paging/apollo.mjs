@@ -1,6 +1,7 @@
 // Apollo Client with relayStylePagination pages through all flow runs; prints their names as JSON.
 import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
 import { relayStylePagination } from "@apollo/client/utilities";
+import { RUNS } from "./runs.mjs";
 
 const client = new ApolloClient({
   link: new HttpLink({ uri: process.argv[2] }),
@@ -9,34 +10,15 @@ const client = new ApolloClient({
   }),
 });
 
-const RUNS = gql`
-  query Runs($after: String) {
-    flowRuns(filter: { flowRuns: { tags: { all: ["paged"] } } }, sort: ID_DESC, first: 100, after: $after) {
-      edges {
-        node {
-          id
-          name
-          flow {
-            name
-          }
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-      totalCount
-    }
-  }
-`;
+const QUERY = gql(RUNS);
 
-const watched = client.watchQuery({ query: RUNS });
+const watched = client.watchQuery({ query: QUERY });
 const subscription = watched.subscribe(() => {});
 let found = (await watched.refetch()).data.flowRuns;
 for (let pages = 1; found.pageInfo.hasNextPage; pages++) {
   if (pages > 50) throw new Error("the pages do not end");
   await watched.fetchMore({ variables: { after: found.pageInfo.endCursor } });
-  found = client.readQuery({ query: RUNS }).flowRuns;
+  found = client.readQuery({ query: QUERY }).flowRuns;
 }
 subscription.unsubscribe();
 console.log(JSON.stringify({ names: found.edges.map(({ node }) => node.name), total: found.totalCount }));

@@ -2,39 +2,20 @@
 import { Client, fetchExchange, gql } from "@urql/core";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { relayPagination } from "@urql/exchange-graphcache/extras";
+import { RUNS } from "./runs.mjs";
 
 const client = new Client({
   url: process.argv[2],
   exchanges: [cacheExchange({ resolvers: { Query: { flowRuns: relayPagination() } } }), fetchExchange],
 });
 
-const RUNS = gql`
-  query Runs($after: String) {
-    flowRuns(filter: { flowRuns: { tags: { all: ["paged"] } } }, sort: ID_DESC, first: 100, after: $after) {
-      edges {
-        node {
-          id
-          name
-          flow {
-            id
-            name
-          }
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-      totalCount
-    }
-  }
-`;
+const QUERY = gql(RUNS);
 
 let found;
 let after = null;
 for (let pages = 0; found === undefined || found.pageInfo.hasNextPage; pages++) {
   if (pages > 50) throw new Error("the pages do not end");
-  const { data, error } = await client.query(RUNS, { after });
+  const { data, error } = await client.query(QUERY, { after });
   if (error) throw error;
   found = data.flowRuns;
   after = found.pageInfo.endCursor;
