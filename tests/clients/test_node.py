@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
@@ -11,19 +12,39 @@ from tests.clients.conftest import Project
 from tests.gateway.stack import Gateway, open_gateway
 
 GRAPHQL = "graphql@16.15.0"
+RELAY = ("relay-compiler@21.0.1", "relay-runtime@21.0.1", "meros@1.3.2")
 RUNS, AT_ONCE = 1_000, 50
 
 Make = Callable[..., Project]
 
 
-def test_typed_documents_are_made_and_type_check(project: Make) -> None:
+def id_of(manifest: Path, name: str) -> str:
+    [id_] = [id_ for id_, text in json.loads(manifest.read_text()).items() if text.startswith(f"query {name}(")]
+    return str(id_)
+
+
+async def check_trusted(manifest: Path, name: str) -> None:
+    """Ask a gateway that accepts nothing but a manifest for the query of it that has a name."""
+    asked = {"documentId": id_of(manifest, name), "variables": {"first": 2}}
+    async with open_gateway(
+        upstream=None, database_url=f"sqlite:///{manifest.parent}/t.db", trusted_documents=manifest, trusted_only=True
+    ) as opened:
+        answer = await opened.http.post("/graphql", json=asked)
+        refused = await opened.http.post("/graphql", json={"query": "{ flowCount }"})
+    assert "errors" not in answer.json()
+    assert refused.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_ONLY"
+
+
+async def test_typed_documents_are_made_and_type_check(project: Make) -> None:
     typed = project(
         "typescript", "@graphql-codegen/cli@7.4.3", "@graphql-codegen/client-preset@6.2.0", GRAPHQL, "typescript@5.9.3"
     )
-    typed.run("graphql-codegen", "--config", "codegen.json")
-    typed.run("tsc")
-    manifest = json.loads((typed.path / "src" / "gql" / "persisted-documents.json").read_text())
-    assert {document.split("(")[0] for document in manifest.values()} == {"query Board", "mutation Cancel"}
+    await anyio.to_thread.run_sync(typed.run, "graphql-codegen", "--config", "codegen.json")
+    await anyio.to_thread.run_sync(typed.run, "tsc")
+    manifest = typed.path / "src" / "gql" / "persisted-documents.json"
+    documents = json.loads(manifest.read_text()).values()
+    assert {document.split("(")[0] for document in documents} == {"query Board", "mutation Cancel"}
+    await check_trusted(manifest, "Board")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +81,7 @@ async def test_apollo_client_and_urql_page_through_a_thousand_runs(project: Make
 
 
 async def test_relay_compiles_pages_refetches_and_changes_lists(project: Make, gateway: Gateway) -> None:
-    page = project("relay", "relay-compiler@21.0.1", "relay-runtime@21.0.1", "meros@1.3.2")
+    page = project("relay", *RELAY)
     artifacts = page.path / "artifacts"
     artifacts.mkdir()
     await anyio.to_thread.run_sync(page.run, "relay-compiler")
@@ -78,3 +99,10 @@ async def test_relay_compiles_pages_refetches_and_changes_lists(project: Make, g
     assert found["deferred"] == 0
     assert (found["before"], found["made"], found["left"]) == (["nightly"], ["made here", "nightly"], ["nightly"])
     assert found["streamed"] == ["renamed", *listed[1:10]]
+
+
+async def test_documents_that_relay_persists_are_trusted(project: Make) -> None:
+    page = project("relay", *RELAY)
+    (page.path / "artifacts").mkdir()
+    await anyio.to_thread.run_sync(page.run, "relay-compiler", "persisted.config.json")
+    await check_trusted(page.path / "persisted.json", "FlowPageFlowsQuery")
