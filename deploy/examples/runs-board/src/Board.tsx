@@ -29,12 +29,17 @@ const COUNTS = graphql(`
 /** The columns; what is told live goes into the cache, which moves the cards. */
 export function Board({ shown }: { shown: FlowRunFilters }) {
   const variables = { filter: shown };
-  const [changes, subscribeAgain] = useSubscription({ query: CHANGES, variables });
-  const [counts] = useSubscription({ query: COUNTS, variables });
+  const [changes, listenAgain] = useSubscription({ query: CHANGES, variables });
+  const [counts, countAgain] = useSubscription({ query: COUNTS, variables });
+  const error = changes.error ?? counts.error;
+  const again = () => {
+    listenAgain();
+    countAgain();
+  };
   const states = counts.data?.flowRunCounts?.states;
   return (
     <>
-      {changes.error && <Problem error={changes.error} what="Changes are not shown live any more" again={subscribeAgain} />}
+      {error && <Problem error={error} what="Changes are not shown live any more" again={again} />}
       <div className="board">
         {COLUMNS.map((column) => (
           <Column

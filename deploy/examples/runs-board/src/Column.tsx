@@ -33,8 +33,11 @@ export function Column({ column, shown, count }: Props) {
   // The page grows instead of going on after a cursor: cards come and go while one reads, and a cursor here counts rows.
   const [first, setFirst] = useState(PAGE);
   const heading = useId();
+  const { status, times } = useConnection();
   const [{ data, fetching, stale, error }, read] = useQuery({
     query: RUNS,
+    // Read once changes are told, so that none is missed between.
+    pause: status === "connecting",
     variables: { filter: inStates(shown, column.types), sort: column.sort, first },
   });
   const more = data?.flowRuns?.pageInfo.hasNextPage ?? false;
@@ -44,20 +47,22 @@ export function Column({ column, shown, count }: Props) {
   });
 
   // What was not told: changes while the connection was lost, and deleted runs.
-  const { times } = useConnection();
-  const incomplete = !more && count !== undefined && count !== runs.length;
+  const readAgain = () => read({ requestPolicy: "network-only" });
   useEffect(() => {
-    if (times > 1 || incomplete) read({ requestPolicy: "network-only" });
-  }, [times, count]);
+    if (times > 1) readAgain();
+  }, [times]);
+  useEffect(() => {
+    if (data && !more && count !== undefined && count !== runs.length) readAgain();
+  }, [count]);
 
   return (
     <section className="column" aria-labelledby={heading} aria-busy={fetching || stale}>
       <h2 id={heading} className={column.title.toLowerCase()}>
         {column.title} <span className="count">{count ?? ""}</span>
       </h2>
-      {error && <Problem error={error} what="These runs could not be read" again={() => read({ requestPolicy: "network-only" })} />}
-      {!data && fetching && <p className="quiet">Loading …</p>}
-      {data && runs.length === 0 && <p className="quiet">No runs</p>}
+      {error && <Problem error={error} what="These runs could not be read" again={readAgain} />}
+      {!data && !error && <p className="quiet">Loading …</p>}
+      {data?.flowRuns && runs.length === 0 && <p className="quiet">No runs</p>}
       <ol>
         {runs.map((run) => (
           <RunCard key={run.id} run={run} />

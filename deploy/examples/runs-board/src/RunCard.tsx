@@ -28,7 +28,8 @@ export const CARD = graphql(`
 /** When it ended, started or is to start, and how long it has been running. */
 export function When({ run }: { run: RunCardFragment }) {
   const now = useNow();
-  const time = run.endTime ?? run.startTime ?? run.nextScheduledStartTime ?? run.expectedStartTime;
+  const begins = run.stateType === "SCHEDULED" ? run.nextScheduledStartTime : run.startTime;
+  const time = run.endTime ?? begins ?? run.expectedStartTime;
   const running = run.stateType === "RUNNING" && run.startTime;
   const seconds = running ? (now - Date.parse(running)) / 1_000 : run.totalRunTime;
   return (

@@ -2,7 +2,7 @@
 import { createClient } from "graphql-ws";
 import { Client, fetchExchange, subscriptionExchange } from "urql";
 import { cache } from "./cache";
-import * as connection from "./connection";
+import { connected, lost } from "./connection";
 
 export const url = new URL(import.meta.env.VITE_GRAPHQL_URL || "/graphql", location.href).href;
 
@@ -14,10 +14,7 @@ const socket = createClient({
   shouldRetry: () => true,
   // A random part, so that not all pages come back at the same moment.
   retryWait: (times) => new Promise((done) => setTimeout(done, Math.min(500 * 2 ** times, 5_000) * (0.5 + Math.random() / 2))),
-  on: {
-    connected: () => connection.changed("live"),
-    closed: () => connection.changed("lost"),
-  },
+  on: { connected, closed: lost },
 });
 
 export const client = new Client({

@@ -1,19 +1,10 @@
 // Whether the websocket is there, for components to show, and how often it has come: what was missed meanwhile is read again.
-import { useSyncExternalStore } from "react";
+import { store } from "./store";
 
 type Status = "connecting" | "live" | "lost";
 
-let now: { status: Status; times: number } = { status: "connecting", times: 0 };
-const listeners = new Set<() => void>();
+const connection = store<{ status: Status; times: number }>({ status: "connecting", times: 0 });
 
-export function changed(status: Status) {
-  now = { status, times: now.times + (status === "live" ? 1 : 0) };
-  for (const listener of listeners) listener();
-}
-
-function listen(listener: () => void) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-export const useConnection = () => useSyncExternalStore(listen, () => now);
+export const connected = () => connection.change(({ times }) => ({ status: "live", times: times + 1 }));
+export const lost = () => connection.change(({ times }) => ({ status: "lost", times }));
+export const useConnection = connection.use;

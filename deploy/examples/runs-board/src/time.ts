@@ -1,18 +1,14 @@
 // Times and durations as people say them.
-import { useEffect, useState } from "react";
+import { store } from "./store";
 
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]] as const;
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
+const now = store(Date.now());
+setInterval(() => now.change(Date.now), 1_000);
+
 /** The current time in milliseconds, each second again. */
-export function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
-}
+export const useNow = now.use;
 
 /** "3 minutes ago", "in 2 hours". */
 export function fromNow(time: string, now: number): string {
