@@ -51,7 +51,7 @@ export function Actions({ run }: { run: RunCardFragment }) {
       ))}
       {verdict && verdict.status !== "ACCEPT" && (
         <p role="status">
-          The server decided otherwise: “{verdict.details?.reason ?? verdict.status}” The run is {run.stateName}.
+          The server has a rule for this: “{verdict.details?.reason ?? verdict.status}” The run is {run.stateName}.
         </p>
       )}
       {error && <Problem error={error} what="The state could not be set" />}
