@@ -34,6 +34,22 @@ class Following:
     every: float | None = None
 
 
+class NotYet(Exception):
+    """What was told of is not written down yet: it is to be read again."""
+
+
+@dataclass(frozen=True)
+class News:
+    """New rows of a topic, in their order, for a client that selects some leaves, as paths below the field: "state.type".
+
+    `patient`: whether NotYet may be raised.
+    """
+
+    rows: Sequence[Row]
+    selected: AbstractSet[str]
+    patient: bool
+
+
 class Live(Protocol):
     """A field of the root type Subscription."""
 
@@ -47,11 +63,8 @@ class Live(Protocol):
     async def follow(self, context: Context, asked: Any) -> Following:
         """Return what is to be followed."""
 
-    async def values(self, context: Context, asked: Any, told: Sequence[Row], selected: AbstractSet[str]) -> list[Any]:
-        """Return what is sent for new rows of the topic: the field's values, in their order.
-
-        `selected` are the leaves that the client selects, as paths below the field: "state.type".
-        """
+    async def values(self, context: Context, asked: Any, news: News) -> list[Any]:
+        """Return what is sent for news: the field's values, in their order."""
 
 
 def subscription(live: Live, kind: Any, arguments: Arguments, description: str) -> Any:
@@ -90,11 +103,9 @@ class Told:
         """Follow what fits."""
         return Following(*asked)
 
-    async def values(
-        self, _context: Context, _asked: Any, told: Sequence[Row], _selected: AbstractSet[str]
-    ) -> list[Any]:
+    async def values(self, _context: Context, _asked: Any, news: News) -> list[Any]:
         """Send them as they are."""
-        return list(told)
+        return list(news.rows)
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,8 @@ class Updates:
     reading: Callable[[Row], Row | None]
     merging: Callable[[Row, Row], Row]
     """Puts what is told (second) into a row that was read (first)."""
+    lagging: Callable[[Row, Row], bool] | None = None
+    """Tells whether a row (first) is older than what is told of it, where the upstream tells first and writes down then."""
     otherwise: "Latest | None" = None
 
     @property
@@ -129,16 +142,27 @@ class Updates:
         """Follow the topic, whatever the client's filter: all subscriptions share it."""
         return Following(self.topic, canonical_json(self.wanted))
 
-    async def values(self, context: Context, asked: str, told: Sequence[Row], selected: AbstractSet[str]) -> list[Any]:
+    async def values(self, context: Context, asked: str, news: News) -> list[Any]:
         """Return the rows, once for each time that they are told of."""
-        updates = [update for each in told if (update := self.reading(each))]
+        updates = [update for each in news.rows if (update := self.reading(each))]
         if not updates:
             return []
         groups = orjson.loads(asked)
-        if not groups and selected <= set.intersection(*(leaves(update) for update in updates)):
+        if not groups and news.selected <= set.intersection(*(leaves(update) for update in updates)):
             return updates
         rows = await self._matching(context, groups, list({update["id"]: None for update in updates}))
+        if news.patient and self.lagging:
+            await self._check(context, groups, updates, rows)
         return [self.merging(rows[update["id"]], update) for update in updates if update["id"] in rows]
+
+    async def _check(self, context: Context, groups: Row, updates: Sequence[Row], rows: dict[str, Row]) -> None:
+        """Raise NotYet where a row is not there yet or is older than what is told; one that does not fit is there."""
+        others = list({update["id"]: None for update in updates if update["id"] not in rows})
+        there = rows if not groups or not others else {**rows, **await self._matching(context, {}, others)}
+        for update in updates:
+            row = there.get(update["id"])
+            if row is None or (self.lagging and self.lagging(row, update)):
+                raise NotYet
 
     async def _matching(self, context: Context, groups: Row, ids: list[str]) -> dict[str, Row]:
         """Read the rows of some ids that fit the filter too."""
@@ -165,11 +189,9 @@ class Latest:
         """Follow the rows that fit."""
         return Following(self.changes, asked)
 
-    async def values(
-        self, _context: Context, _asked: str, told: Sequence[Row], _selected: AbstractSet[str]
-    ) -> list[Any]:
+    async def values(self, _context: Context, _asked: str, news: News) -> list[Any]:
         """Send them as they are."""
-        return list(told)
+        return list(news.rows)
 
 
 @dataclass(frozen=True)
@@ -194,9 +216,7 @@ class Summary:
         wanted = canonical_json(self.wanted)
         return Following(self.topic, wanted, at_once=True, pause=self.pause, every=self.every)
 
-    async def values(
-        self, context: Context, asked: Any, _told: Sequence[Row], _selected: AbstractSet[str]
-    ) -> list[Any]:
+    async def values(self, context: Context, asked: Any, _news: News) -> list[Any]:
         """Read the value."""
         return [await self.reading(context, asked)]
 

@@ -1,6 +1,6 @@
 """Subscriptions: what changes, as it changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -121,10 +121,19 @@ def _merged(row: Row, update: Row) -> Row:
     return {**row, **update, "state": state if state.get("id") == update["state_id"] else update["state"]}
 
 
-def _updates(collection: Collection, prefix: str) -> Updates:
+def _lagging(row: Row, update: Row) -> bool:
+    """Tell whether a row's state is older than the one that an event tells."""
+    state, told_ = row.get("state") or {}, update["state"]
+    try:
+        return datetime.fromisoformat(state["timestamp"]) < datetime.fromisoformat(told_["timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _updates(collection: Collection, prefix: str, lagging: Callable[[Row, Row], bool] | None = None) -> Updates:
     latest = Latest(Changes(collection, "EXPECTED_START_TIME_DESC", ("updated", "state_id")))
     told_by = {"event": {"prefix": [prefix]}}
-    return Updates(collection, HAPPENING, told_by, partial(_state_change, prefix), _merged, latest)
+    return Updates(collection, HAPPENING, told_by, partial(_state_change, prefix), _merged, lagging, latest)
 
 
 def _summary() -> Summary:
@@ -174,7 +183,7 @@ def _runs() -> dict[str, Any]:
             "Flow runs as they change their state, each time with the state that it changed to. Whether a run fits the filter is asked when the change is heard of.",
         ),
         "task_run_updated": subscription(
-            _updates(TASK_RUNS, "prefect.task-run."),
+            _updates(TASK_RUNS, "prefect.task-run.", _lagging),
             TASK_RUNS.row | None,
             filter_arguments(TASK_RUNS),
             "Task runs as they change their state, as `flowRunUpdated`. What Prefect 3's engine tells; a state that is set by the API makes no event.",

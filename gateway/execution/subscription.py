@@ -28,7 +28,7 @@ from gateway.execution.request import Answer, GraphQLRequest
 from resolvers.collection import Row
 from resolvers.context import Context
 from resolvers.errors import BadUserInput
-from resolvers.live import Following, Live, Summary
+from resolvers.live import Following, Live, News, Summary
 from resolvers.selection import leaves_under
 
 # Strawberry's own test of awaitables, several times faster than graphql-core's.
@@ -70,20 +70,21 @@ class Subscription:
         async with self._context() as (context, _):
             return await self.live.follow(context, self.asked)
 
-    async def answers(self, told: Sequence[Row], waits: Callable[[GraphQLError], bool]) -> list[Answer]:
+    async def answers(
+        self, told: Sequence[Row], waits: Callable[[GraphQLError], bool], *, patient: bool
+    ) -> list[Answer]:
         """Return the answers to what is told, read and resolved together; a failure is one answer for all of it.
 
-        With a trace each of them tells the calls that all took. Raises a failure that `waits` says to wait for.
+        With a trace each of them tells the calls that all took. Raises a failure that `waits` says to wait for, and
+        NotYet where it is `patient`.
         """
         async with self._context() as (context, calls):
-            answers = await self._answers(context, told, waits)
+            answers = await self._answers(context, News(told, self.selected, patient), waits)
         return answers if calls is None else [replace(each, extensions={"upstream": calls}) for each in answers]
 
-    async def _answers(
-        self, context: Context, told: Sequence[Row], waits: Callable[[GraphQLError], bool]
-    ) -> list[Answer]:
+    async def _answers(self, context: Context, news: News, waits: Callable[[GraphQLError], bool]) -> list[Answer]:
         try:
-            values = await self.live.values(context, self.asked, told, self.selected)
+            values = await self.live.values(context, self.asked, news)
         except GraphQLError as failure:
             if waits(failure):
                 raise

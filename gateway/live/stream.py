@@ -16,7 +16,7 @@ from gateway.live.memory import OVERLAP, moment, now, until_forever
 from gateway.live.subscriber import Subscriber
 from resolvers.collection import Row
 from resolvers.errors import GatewayError, Lacking, NotFound, RateLimited, UpstreamError
-from resolvers.live import Following
+from resolvers.live import Following, NotYet
 from resolvers.reading import chunks
 from resolvers.topics import Followed, Span, Topic
 
@@ -27,6 +27,9 @@ MOST_WAITING = 20_000
 
 MERGED = 2.5
 """Seconds in which rows of several places are put in order: Prefect's library keeps logs for up to two before it sends them."""
+
+LOOKS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
+"""Seconds until it is looked again for what was told of and is not there yet."""
 
 Pages = Callable[[Followed, str, Span], AsyncIterator[list[Row]]]
 Listen = Callable[[Followed, str, "Stream"], Callable[[], None]]
@@ -134,17 +137,21 @@ class Stream:
 
     async def _answers(self, told: Sequence[Row]) -> list[Answer]:
         """Make the answers, as soon as the upstream lets them be read; what else fails is one answer for all of it."""
-        failures = 0
+        failures, looks = 0, iter(LOOKS)
+        pause: float | None = next(looks)
 
         def waits(error: GraphQLError) -> bool:
             return isinstance(error, PASSING) or (type(error) is UpstreamError and failures < PATIENCE)
 
         while True:
             try:
-                return await self._subscription.answers(told, waits)
+                return await self._subscription.answers(told, waits, patient=pause is not None)
+            except NotYet:
+                await asyncio.sleep(pause or 0)
+                pause = next(looks, None)
             except GraphQLError:
                 failures += 1
-            await asyncio.sleep(backoff(failures))
+                await asyncio.sleep(backoff(failures))
 
 
 class _Past:

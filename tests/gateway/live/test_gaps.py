@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -187,6 +188,25 @@ async def test_a_run_that_is_gone_when_it_is_read_back_ends_nothing(server: Behi
         server.spoilt.clear()
         await set_state(gateway, run, "There")
         assert (await listener.data())["id"] == run
+
+
+async def test_a_task_run_that_is_told_of_before_it_is_there(server: Behind, gateway: Gateway) -> None:
+    """As Prefect tells of them: it writes them down some time later."""
+    run, task, at = await new_run(gateway), str(uuid4()), ago(seconds=0).isoformat()
+    state = {"type": "RUNNING", "name": "Running", "timestamp": at}
+    labels = {f"prefect.state-{key}": value for key, value in state.items()}
+    event = {"event": "prefect.task-run.Running", "occurred": at, "id": str(uuid4())}
+    resource = {"prefect.resource.id": f"prefect.task-run.{task}", **labels}
+    made = {"id": task, "name": "late", "flow_run_id": run, "task_key": "t", "dynamic_key": "0", "state": state}
+    async with client(gateway.url) as listener:
+        await listener.begin()
+        await listener.subscribe("1", "subscription { taskRunUpdated { id name stateName } }")
+        await asyncio.sleep(0.5)
+        server.calls.clear()
+        (await gateway.http.post("/api/events", json=[{**event, "resource": resource}])).raise_for_status()
+        await until(lambda: server.calls["/task_runs/filter"] > 0)
+        (await gateway.http.post("/api/task_runs/", json=made)).raise_for_status()
+        assert await listener.data() == {"id": task, "name": "late", "stateName": "Running"}
 
 
 @pytest.mark.parametrize("muted", [False, True])

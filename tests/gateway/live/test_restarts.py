@@ -170,8 +170,9 @@ async def test_nothing_is_lost_or_told_twice_when_prefect_is_killed(
 
 async def test_the_engine_tells_of_its_task_runs(tmp_path: Path) -> None:
     with run_prefect(tmp_path, **SERVICES) as url:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as http:
+            await http.get("/health")
         async with open_gateway(ws="auto", upstream=url, deadline=60) as gateway, client(gateway.url) as listener:
-            await gateway.http.get("/ready", timeout=60)
             await listener.begin()
             await listener.subscribe("1", "subscription { taskRunUpdated { id stateName name flowRun { name } } }")
             await asyncio.sleep(1)
