@@ -193,8 +193,8 @@ async def test_a_run_that_is_gone_when_it_is_read_back_ends_nothing(server: Behi
 async def test_a_task_run_that_is_told_of_before_it_is_there(server: Behind, gateway: Gateway) -> None:
     """As Prefect tells of them: it writes them down some time later."""
     run, task, at = await new_run(gateway), str(uuid4()), ago(seconds=0).isoformat()
-    state = {"type": "RUNNING", "name": "Running", "timestamp": at}
-    labels = {f"prefect.state-{key}": value for key, value in state.items()}
+    state = {"type": "RUNNING", "name": "Running"}
+    labels = {f"prefect.state-{key}": value for key, value in {**state, "timestamp": at}.items()}
     event = {"event": "prefect.task-run.Running", "occurred": at, "id": str(uuid4())}
     resource = {"prefect.resource.id": f"prefect.task-run.{task}", **labels}
     made = {"id": task, "name": "late", "flow_run_id": run, "task_key": "t", "dynamic_key": "0", "state": state}
