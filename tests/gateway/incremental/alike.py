@@ -24,6 +24,7 @@ from tests.gateway.execution.compiled.alike import (
 from tests.gateway.execution.compiled.faults import REFUSALS, Faults, drawn
 from tests.gateway.execution.compiled.operations import Operation
 from tests.gateway.execution.compiled.upstream import RandomUpstream, Request
+from tests.gateway.execution.compiled.values import REQUIRED
 from tests.gateway.incremental.directed import alone, directed, undirected
 from tests.gateway.incremental.merged import Merged, Part
 
@@ -55,22 +56,25 @@ def drawn_parts(seed: int) -> Case | None:
 
 
 def _situations(rng: random.Random, case: Case, operation: Operation) -> Iterator[Situation]:
-    for number, situation in enumerate(case.situations[:3]):
-        some = drawn(rng, operation.text)
-        rates = {"calls": some.calls, "rows": some.rows or (not some.calls and 0.3)}
-        faults = FaultsOfRoutes(some.seed, **rates, key=some.key, mentioned=some.mentioned)
-        yield replace(situation, faults=faults if number else Faults(), trace=False)
+    """Change the situations: without faults, with some of any kind, with some of one key that cannot be null."""
+    some = drawn(rng, operation.text)
+    any_ = FaultsOfRoutes(some.seed, calls=some.calls, rows=0.3, key=some.key, mentioned=some.mentioned)
+    required = [key for key in REQUIRED if some.names(key)]
+    nulls = FaultsOfRoutes(some.seed, rows=0.6, key=rng.choice(required)) if required else any_
+    for situation, faults in zip(case.situations, (Faults(), any_, nulls), strict=False):
+        yield replace(situation, faults=faults, trace=False)
 
 
 @dataclass(frozen=True)
 class Told:
-    """An answer and the calls behind it; its parts in the format of now, where it came in parts."""
+    """An answer and the calls behind it; where it came in parts, these in both formats."""
 
     data: Any
     errors: Errors
     executed: bool
     calls: Counter[Request]
     parts: tuple[Part, ...] = ()
+    of_2022: tuple[Part, ...] = ()
     ended: tuple[Path, ...] = ()
     """Where fragments and lists were ended by an error."""
 
@@ -96,10 +100,11 @@ async def in_parts(case: Case, situation: Situation) -> Told:
     finally:
         await answer.aclose()
     old = [part for each in deepcopy(now) if (part := pending.of_2022(each))]
-    merged, of_old = Merged(deepcopy(now)), Merged(old)
+    merged, of_old = Merged(deepcopy(now)), Merged(deepcopy(old))
     assert merged.data == of_old.data
     assert _errors(merged.errors) == _errors(of_old.errors)
-    return Told(merged.data, _errors(merged.errors), True, Counter(upstream.calls), tuple(now), tuple(merged.ended))
+    formats = (tuple(now), tuple(old))
+    return Told(merged.data, _errors(merged.errors), True, Counter(upstream.calls), *formats, tuple(merged.ended))
 
 
 def executing(case: Case, situation: Situation) -> tuple[RandomUpstream, Execution]:
@@ -129,6 +134,7 @@ async def compare(case: Case, situation: Situation) -> Counter[str]:
         raise Difference(f"{difference}\n{_shown(case, situation, plain, found)}") from None
     kinds = ["in parts" if found.parts else "as a whole"]
     kinds += ["erring"] if plain.errors else []
+    kinds += ["ended"] if found.ended else []
     return Counter(kinds)
 
 

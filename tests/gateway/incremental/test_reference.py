@@ -1,6 +1,7 @@
-"""Parts are those of graphql-js, which the format comes from: the same fields, each with the answer that it has here.
+"""Parts of random documents are those of graphql-js, which the format comes from, and clients put them together.
 
-So where nulls spread, which fragments and lists they end, and what of them is delivered is told by another executor.
+graphql-js executes the same documents, each field with the answer that it has here: so where nulls spread, which
+fragments and lists they end, and what of them is delivered is told by another executor.
 """
 
 import asyncio
@@ -34,11 +35,11 @@ from tests.gateway.execution.compiled.alike import BUILT, PATIENT, Case, Situati
 from tests.gateway.execution.compiled.test_alike import CASES, SEED
 from tests.gateway.incremental.alike import Errors, Path, Told, drawn_parts, executing, in_parts, undirected
 from tests.gateway.incremental.merged import Merged
+from tests.gateway.incremental.test_clients import PACKAGES
 
 pytestmark = PATIENT
 
-PACKAGE = "graphql@17.1.0"
-SCRIPT = File(__file__).with_name("reference.cjs")
+GRAPHQL = "graphql@17.1.0"
 SDL = File(__file__).parents[3] / "schema" / "schema.graphql"
 KIND = "kind__"
 ALONE = DirectiveNode(name=NameNode(value="experimental_disableErrorPropagation"), arguments=())
@@ -58,8 +59,8 @@ class EachByItself(Documents):
         return replace(document, ast=ast, operations=operations)
 
 
-async def answers(case: Case, situation: Situation) -> dict[str, Any] | None:
-    """Return what each field answers, by its path as JSON; None where the document is refused."""
+async def answers(case: Case, situation: Situation) -> dict[str, Any]:
+    """Return what each field answers, by its path as JSON."""
 
     class Kinds(Visitor):
         def leave_selection_set(self, node: SelectionSetNode, *_: object) -> SelectionSetNode:
@@ -70,8 +71,6 @@ async def answers(case: Case, situation: Situation) -> dict[str, Any] | None:
     execution.documents = EachByItself(BUILT, case.settings)
     text = print_ast(visit(parse(undirected(case.operation.text)), Kinds()))
     answer = await execution.run(replace(situation.request(case.operation), query=text))
-    if not answer.executed:
-        return None
     errors = {tuple(each["path"]): each["message"] for each in answer.errors}
     return {
         json.dumps(path, separators=(",", ":")): told
@@ -100,28 +99,48 @@ def _shallow(value: Any) -> Any:
     return {"kind": value[KIND]} if isinstance(value, dict) and KIND in value else value
 
 
-async def test_parts_are_those_of_graphql_js(npm: Callable[..., File]) -> None:
-    modules = npm(PACKAGE)
+async def node(script: str, modules: File, given: Any) -> list[Any]:
+    """Run a script beside this one; return the lines that it prints of what it is given."""
     if not shutil.which("node"):
         pytest.skip("node is missing")
-    asked, found = [], []
-    for seed in range(SEED, SEED + CASES // 8):
-        case = drawn_parts(seed)
-        for situation in case.situations if case else ():
-            assert case
-            known = await answers(case, situation)
-            told = await in_parts(case, situation)
-            if known is not None and told.parts:
-                text, name = case.operation.text, case.operation.name
-                asked.append({"text": text, "variables": situation.variables, "operation": name, "answers": known})
-                found.append(told)
-    given = json.dumps({"sdl": SDL.read_text(), "cases": asked})
     environment = {**os.environ, "NODE_PATH": str(modules)}
-    run = partial(subprocess.run, input=given, capture_output=True, text=True, check=False, env=environment)
-    done = await asyncio.to_thread(run, ["node", SCRIPT])
+    run = partial(subprocess.run, input=json.dumps(given), capture_output=True, text=True, check=False, env=environment)
+    done = await asyncio.to_thread(run, ["node", File(__file__).with_name(script)])
     assert done.returncode == 0, done.stderr
-    for case, told, line in zip(asked, found, done.stdout.rstrip("\n").split("\n"), strict=True):
-        _same(told, json.loads(line), case)
+    return [json.loads(line) for line in done.stdout.rstrip("\n").split("\n")]
+
+
+async def drawn() -> list[tuple[Case, Situation, Told]]:
+    """Return the cases that are answered in parts."""
+    cases = [case for seed in range(SEED, SEED + CASES // 8) if (case := drawn_parts(seed))]
+    told = [(case, situation, await in_parts(case, situation)) for case in cases for situation in case.situations]
+    return [each for each in told if each[2].parts]
+
+
+async def test_parts_are_those_of_graphql_js(npm: Callable[..., File]) -> None:
+    modules = npm(GRAPHQL)
+    found = await drawn()
+    asked = [
+        {
+            "text": case.operation.text,
+            "variables": situation.variables,
+            "operation": case.operation.name,
+            "answers": await answers(case, situation),
+        }
+        for case, situation, _ in found
+    ]
+    given = {"sdl": SDL.read_text(), "cases": asked}
+    for (_, _, told), each, parts in zip(found, asked, await node("reference.cjs", modules, given), strict=True):
+        _same(told, parts, each)
+
+
+async def test_clients_put_the_parts_together(npm: Callable[..., File]) -> None:
+    modules = npm(*PACKAGES)
+    found = await drawn()
+    given = [{"text": case.operation.text, "parts": told.parts, "of2022": told.of_2022} for case, _, told in found]
+    for (case, _, told), merged in zip(found, await node("mergers.cjs", modules, given), strict=True):
+        for client, data in merged.items():
+            assert _numbers(data) == _numbers(told.data), f"{client}\n{case.operation.text}\n{told}"
 
 
 def _same(told: Told, parts: Any, case: dict[str, Any]) -> None:

@@ -197,3 +197,14 @@ def object_type(name: str) -> GraphQLObjectType:
 
 KEYS = sorted({key for kind in SCHEMA.type_map.values() if _has_keys(kind) for key in keys_of(kind)})
 """All keys of rows, and of the objects within them."""
+
+REQUIRED = sorted(
+    {
+        key
+        for kind in SCHEMA.type_map.values()
+        if _has_keys(kind)
+        for key, field in keys_of(kind).items()
+        if isinstance(field.type, GraphQLNonNull) and key != "id"
+    }
+)
+"""Those that cannot be null somewhere, but for `id`, without which there is no row."""
