@@ -3,14 +3,15 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from graphql import GraphQLError
 
 from gateway import embedded, upstream
 from gateway.app import create_app
@@ -22,7 +23,7 @@ from gateway.serving import check_database, configure_logging, rest_app, serve
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 from gateway.upstream.writes import Writes
-from resolvers.errors import GatewayError, UpstreamError
+from resolvers.errors import UpstreamError
 from schema.build import build
 from schema.printing import public_sdl, subgraph_sdl
 
@@ -126,12 +127,8 @@ def query(settings: Settings, document: Document, variables: Variables = "{}", o
 @with_settings(*BOUNDS)
 def plan(settings: Settings, document: Document, variables: Variables = "{}", operation: OperationName = None) -> None:
     """Print how a query is executed when it comes again: what is read, and the source that was generated for it."""
-    try:
+    with _refusals():
         told = plan_of(build(), settings, _text(document), _object(variables), operation)
-    except Invalid as invalid:
-        fail("; ".join(error.message for error in invalid.errors))
-    except GatewayError as refusal:
-        fail(refusal.message)
     typer.echo(told.rstrip())
 
 
@@ -144,15 +141,11 @@ def explain(
     operation: OperationName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print which REST calls a query will make, without making any: by level, how they are batched, at most how many."""
+    """Print which REST calls an operation will make, without making any: by level, how batched, at most how many."""
     from gateway import explained  # noqa: PLC0415  other commands do without
 
-    try:
+    with _refusals():
         reads = explained.explain(build(), settings, _text(document), _object(variables), operation)
-    except Invalid as invalid:
-        fail("; ".join(error.message for error in invalid.errors))
-    except GatewayError as refusal:
-        fail(refusal.message)
     if as_json:
         typer.echo(explained.as_json(reads))
     else:
@@ -188,6 +181,22 @@ def check(settings: Settings, as_json: AsJson = False) -> None:
         report.print_table(found, f"The schema and {settings.upstream or 'the embedded server'}")
     if found:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """End the program where an operation is refused: a line for each error, with its place in the document."""
+    try:
+        yield
+    except Invalid as invalid:
+        fail("\n".join(map(_placed, invalid.errors)))
+    except GraphQLError as refusal:
+        fail(_placed(refusal))
+
+
+def _placed(error: GraphQLError) -> str:
+    places = [f"line {place.line}, column {place.column}" for place in error.locations or ()]
+    return f"{error.message} ({'; '.join(places)})" if places else error.message
 
 
 def _text(document: str) -> str:

@@ -1,4 +1,4 @@
-"""What a query will read, as a table and as JSON."""
+"""What an operation will read, as a table and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -6,12 +6,15 @@ from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gateway.execution.explain import Read, explain
 
 __all__ = ["as_json", "explain", "print_table"]
 
 UNBOUNDED = "no bound"
+WIDE = 200
+"""Columns where no terminal has its own: no cell is wrapped."""
 
 
 def as_json(reads: Sequence[Read]) -> str:
@@ -20,16 +23,19 @@ def as_json(reads: Sequence[Read]) -> str:
 
 
 def print_table(reads: Sequence[Read]) -> None:
-    """Print a line for each kind of call, its field indented by its level."""
+    """Print a line for each kind of call and under it how it is batched, its field indented by its level."""
     table = Table(box=None, pad_edge=False)
-    for column in ("field", "call", "batched", "calls at most", "rows at most"):
-        table.add_column(column, justify="right" if column.endswith("most") else "left")
+    for column in ("level", "field", "call", "calls", "rows"):
+        table.add_column(column, justify="right" if column in {"calls", "rows"} else "left", overflow="fold")
+    last = ""
     for each in reads:
-        field = f"{'  ' * each.level}{each.field.rpartition('.')[2]}"
-        table.add_row(field, f"{each.method} {each.path}", each.how, _number(each.calls), _number(each.rows))
+        field = "" if each.field == last else f"{'  ' * each.level}{each.field.rpartition('.')[2]}"
+        call = Text(f"{each.method} {each.path}\n").append(each.how, style="dim")
+        table.add_row(str(each.level), field, call, _number(each.calls), _number(each.rows))
+        last = each.field
     sums = _sums(reads)
-    table.add_row("in all", "", "", _number(sums["calls"]), _number(sums["rows"]))
-    Console(width=140 if not Console().is_terminal else None, highlight=False, markup=False).print(table)
+    table.add_row("", "at most", "", _number(sums["calls"]), _number(sums["rows"]), style="bold")
+    Console(width=None if Console().is_terminal else WIDE, highlight=False, markup=False).print(table)
 
 
 def _sums(reads: Sequence[Read]) -> dict[str, int | None]:

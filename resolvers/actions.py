@@ -19,6 +19,7 @@ from resolvers.fields import Arguments, path_arguments, told, typed
 from resolvers.ids import id_argument, path_argument
 from resolvers.reading import fill
 from resolvers.rest import Untold
+from resolvers.roots import Route, by_id
 from resolvers.rows import objects
 from resolvers.selection import fields
 
@@ -67,6 +68,10 @@ class Action:
     """Whether the body holds secrets."""
 
 
+ONLY_ID = {"id", "__typename"}
+"""What of a row is known without reading it."""
+
+
 def plain(value: Any) -> Any:
     """Turn an argument into JSON: what is absent stays absent."""
     if isinstance(value, BaseModel):
@@ -108,7 +113,43 @@ def action_field(collection: Collection | None, action: Action) -> Any:
         resolver=typed(resolve, arguments),
         graphql_type=action.returns,
         description=f"{action.description} ({action.method} {route})",
+        metadata={"action": Change(collection, action, route)},
     )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a mutation does: an action of a collection, at a route."""
+
+    collection: Collection | None
+    action: Action
+    route: str
+
+    def back(self, selected: set[str]) -> list[Route]:
+        """Tell what its result reads for the fields that are selected, as it is not in the answer."""
+        back = _BACK.get(self.action.result)
+        return back(self, selected) if back else []
+
+
+Back = Callable[[Change, set[str]], list[Route]]
+Result = Callable[[Done], Awaitable[Any]]
+
+_BACK: dict[Result, Back] = {}
+
+
+def reads_back(back: Back) -> Callable[[Result], Result]:
+    """Declare what a result reads."""
+
+    def declare(result: Result) -> Result:
+        _BACK[result] = back
+        return result
+
+    return declare
+
+
+def at(route: str | None) -> Back:
+    """Tell of one read, at a route; without one, where the change was made."""
+    return lambda change, _selected: [Route("GET", route or change.route)]
 
 
 async def row(done: Done) -> Row:
@@ -127,14 +168,20 @@ def answered_rows(done: Done, model: type[BaseModel]) -> list[Row]:
     return [completed(model, row) for row in objects(done.answer, done.path)]
 
 
+def _changed(change: Change, selected: set[str]) -> list[Route]:
+    return [] if selected <= ONLY_ID or change.collection is None else [by_id(change.collection, 1)]
+
+
+@reads_back(_changed)
 async def changed(done: Done) -> Any:
     """Return the row that was changed; REST answers nothing, so it is read where more than its id is selected."""
     key = id_argument("id", done.arguments["id"])
-    if fields(done.info) <= {"id", "__typename"}:
+    if fields(done.info) <= ONLY_ID:
         return {"id": key}
     return await by(done.context.loaders, done.collection).read(key)
 
 
+@reads_back(at(None))
 async def changed_by_name(done: Done) -> Any:
     """Return the row that was changed, read where it was changed, or by its new name."""
     path, new = done.path, getattr(done.arguments["input"], "name", None)

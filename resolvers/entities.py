@@ -1,6 +1,6 @@
 """Rows by unique keys beside their id, as other subgraphs may know them: a name, or a name and that of the parent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from resolvers.errors import NotFound
 from resolvers.loaders import Loader, Loaders, settled
 from resolvers.reading import fill, filter_path, only, page
 from resolvers.relations import BelongsTo
+from resolvers.roots import KeyedRoute
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,27 @@ async def find_by(loaders: Loaders, collection: Collection, fields: tuple[KeyFie
             return None
         key += loaders.rows.column([parent], field.relation.by)
     return await loaders.of(_by_several, collection, fields).read(orjson.dumps(key).decode())
+
+
+def routes_of(collection: Collection, fields: tuple[KeyField, ...], rows: int) -> Iterator[KeyedRoute]:
+    """Tell how so many rows are found by a key."""
+    if rows == 0:
+        return
+    if len(fields) == 1:
+        yield _route_of_one(collection, fields[0].name, rows)
+        return
+    yield from (
+        _route_of_one(field.relation.collection, field.name, rows) for field in fields if field.relation is not None
+    )
+    yield KeyedRoute("POST", filter_path(collection), rows, together=True)
+    if rows > 1:  # each that a full page may lack
+        yield KeyedRoute("POST", filter_path(collection), rows)
+
+
+def _route_of_one(collection: Collection, key: str, rows: int) -> KeyedRoute:
+    if selects(collection, key):
+        return KeyedRoute("POST", filter_path(collection), rows, together=True)
+    return KeyedRoute("GET", collection.named or "", rows)
 
 
 def _by_one(loaders: Loaders, collection: Collection, key: str) -> Loader:

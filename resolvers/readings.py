@@ -15,7 +15,7 @@ from resolvers.errors import NotFound
 from resolvers.fields import Arguments, path_arguments, root
 from resolvers.ids import path_argument
 from resolvers.reading import fill, query
-from resolvers.roots import Root
+from resolvers.roots import Root, Route
 
 Asked = tuple[str, Row | None]
 
@@ -81,7 +81,7 @@ def read_field(reading: Reading, collection_path: str = "") -> Any:
         **{name: (annotation, default) for name, (annotation, default, _) in reading.body.items()},
     }
     return root(
-        Root(partial(reading.check, route), reading.read, routes=lambda _asked, _types: [(reading.method, route)]),
+        Root(partial(reading.check, route), reading.read, routes=lambda _asked, _types: [Route(reading.method, route)]),
         reading.returns,
         arguments,
         f"{reading.description} ({reading.method} {route})",

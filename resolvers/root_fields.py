@@ -26,7 +26,7 @@ from resolvers.ids import id_argument
 from resolvers.names import graphql_name
 from resolvers.reading import ROOT, fill, parameters, path_of, query
 from resolvers.relations import Listed
-from resolvers.roots import Root, Route
+from resolvers.roots import Root, Route, by_id
 from resolvers.sources import Lists, Source, Tokens, Whole, canonical_json
 
 
@@ -53,7 +53,7 @@ def _asked_item(collection: Collection, arguments: Row) -> tuple[str | list[str]
 
 
 def _routes(collection: Collection, asked: tuple[str | list[str], Row], _types: set[str]) -> list[Route]:
-    return [(collection, 1)] if isinstance(asked[0], str) else [("GET", collection.named or "")]
+    return [by_id(collection, 1) if isinstance(asked[0], str) else Route("GET", collection.named or "")]
 
 
 def _key_or_names(names: list[str], arguments: Row) -> str | list[str]:
@@ -98,9 +98,7 @@ def count_of(collection: Collection) -> Any:
         Root(
             lambda given: canonical_json(collection.body(given)),
             partial(_count, collection),
-            routes=lambda _asked, _types: [
-                ("POST", path_of(collection, "count" if collection.countable else "filter"))
-            ],
+            routes=lambda _asked, _types: [Route("POST", path_of(collection, "count"))],
         ),
         int | None,
         filter_arguments(collection),

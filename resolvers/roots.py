@@ -8,9 +8,31 @@ from pydantic import BaseModel
 
 from resolvers.collection import Collection, Row
 from resolvers.context import Context
+from resolvers.reading import filter_path, path_of
 
-Route = tuple[str, str] | tuple[Collection, int]
-"""A call by its method and its path, or rows of a collection by so many keys."""
+
+@dataclass(frozen=True)
+class Route:
+    """A route that is called once."""
+
+    method: str
+    path: str
+
+
+@dataclass(frozen=True)
+class KeyedRoute(Route):
+    """A route that gives rows by keys: `together`, as many in a call as a page has rows, or each by a call."""
+
+    keys: int | None
+    """How many keys there are, None where that is not known."""
+    together: bool = False
+
+
+def by_id(collection: Collection, keys: int | None) -> KeyedRoute:
+    """Return the route that reads rows of a collection by so many ids."""
+    if collection.bulk:
+        return KeyedRoute("POST", filter_path(collection), keys, together=True)
+    return KeyedRoute("GET", collection.by_id or path_of(collection, "{id}"), keys)
 
 
 @dataclass(frozen=True)

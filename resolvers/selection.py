@@ -19,7 +19,12 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 def fields(info: strawberry.Info) -> set[str]:
     """Name the fields selected under the current one, those of its fragments included."""
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001  Strawberry has no public way to the document
-    return {node.name.value for node in _selections(raw.field_nodes, raw.fragments) if isinstance(node, FieldNode)}
+    return fields_under(raw.field_nodes, raw.fragments)
+
+
+def fields_under(nodes: Iterable[FieldNode], fragments: Fragments) -> set[str]:
+    """Name the fields selected under a field, given by its nodes, those of its fragments included."""
+    return {node.name.value for node in _selections(nodes, fragments) if isinstance(node, FieldNode)}
 
 
 def types(info: strawberry.Info) -> set[str]:

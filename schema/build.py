@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.ids import id_argument
 from resolvers.nodes import Found, asked, find
 from resolvers.readings import read_fields
-from resolvers.roots import Root
+from resolvers.roots import Root, by_id
 from schema import COLLECTIONS, federation, server
 from schema.live import subscriptions
 from schema.names import Names
@@ -48,7 +48,7 @@ def nodes() -> dict[str, Any]:
             Root(
                 lambda given: id_argument("id", given["id"]),
                 find,
-                routes=lambda _id, types: [(each, 1) for each in asked(types)],
+                routes=lambda _id, types: [by_id(each, 1) for each in asked(types)],
             ),
             Node | None,
             one,
@@ -58,7 +58,7 @@ def nodes() -> dict[str, Any]:
             Root(
                 lambda given: [id_argument("ids", each) for each in given["ids"]],
                 find_many,
-                routes=lambda ids, types: [(each, len(set(ids))) for each in asked(types)],
+                routes=lambda ids, types: [by_id(each, len(set(ids))) for each in asked(types)],
             ),
             list[Node | None],
             many,

@@ -6,7 +6,7 @@ import strawberry
 from pydantic import Field
 from strawberry import UNSET
 
-from resolvers.actions import Action, Body, Done, create, delete
+from resolvers.actions import Action, Body, Done, at, create, delete, reads_back
 from resolvers.collection import Collection
 from resolvers.fields import refers_to, told
 from resolvers.reading import fill
@@ -31,11 +31,15 @@ class ConcurrencyLimitCreate(Input):
     concurrency_limit: int = Field(description="How many slots there are.")
 
 
+OF_TAG = "/concurrency_limits/tag/{tag}"
+
+
 async def tag(done: Done) -> str:
     """Return the tag whose limit was deleted."""
     return str(done.arguments["tag"])
 
 
+@reads_back(at(OF_TAG))
 async def limit(done: Done) -> Any:
     """Return the limit of the tag."""
     path = fill(done.collection.named or "", str(done.arguments["tag"]))
@@ -81,7 +85,7 @@ ACTIONS = {
 CONCURRENCY_LIMITS = Collection(
     "concurrency_limits",
     ConcurrencyLimit,
-    named="/concurrency_limits/tag/{tag}",
+    named=OF_TAG,
     actions=ACTIONS,
     stored=False,
     bulk=False,

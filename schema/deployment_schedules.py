@@ -4,7 +4,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers.actions import Action, Done, answered_rows, given_input
+from resolvers.actions import Action, Done, answered_rows, at, given_input, reads_back
 from resolvers.collection import Row
 from resolvers.ids import id_argument
 from resolvers.reading import fill
@@ -19,6 +19,7 @@ async def created(done: Done) -> list[Row]:
     return answered_rows(done, DeploymentSchedule)
 
 
+@reads_back(at(ALL))
 async def changed(done: Done) -> Any:
     """Return the schedule that was changed, found among those of its deployment."""
     path = fill(ALL, id_argument("id", done.arguments["id"]))

@@ -18,12 +18,12 @@ from strawberry.types.base import StrawberryObjectDefinition
 from resolvers.collection import Collection
 from resolvers.connection import described
 from resolvers.context import Context
-from resolvers.entities import KeyField, find_by, needed
+from resolvers.entities import KeyField, find_by, needed, routes_of
 from resolvers.errors import BadUserInput
 from resolvers.fields import root
 from resolvers.ids import id_argument
-from resolvers.nodes import Found, find
-from resolvers.roots import Root
+from resolvers.nodes import Found, asked, find
+from resolvers.roots import Root, Route, by_id
 from schema.printing import subgraph_sdl
 
 Keys = Sequence[tuple[KeyField, ...]]
@@ -40,6 +40,16 @@ class Entity:
 
     collection: Collection
     keys: Keys
+
+    def routes(self, representations: Sequence[dict[str, Any]]) -> Iterator[Route]:
+        """Tell how the rows of representations are found."""
+        ids = {each["id"] for each in representations if isinstance(each.get("id"), str)}
+        if ids:
+            yield from (by_id(each, len(ids)) for each in asked({self.collection.row.__name__}))
+        others = [each for each in representations if "id" not in each]
+        for fields in self.keys:
+            values = {tuple(field.value(each) for field in fields) for each in others}
+            yield from routes_of(self.collection, fields, len([each for each in values if None not in each]))
 
     async def find(self, context: Context, representation: dict[str, Any]) -> Found | None:
         """Find the row of a representation; the id counts before the other keys."""
@@ -105,12 +115,20 @@ def entities(collections: Iterable[Collection]) -> Any:
             itemgetter("representations"),
             read,
             [(each.collection.row, key) for each in known.values() for key in needed(each.keys)],
+            lambda representations, _types: list(_routes(known, representations)),
         ),
         list[union | None],
         {"representations": (Representations, ...)},
         "The rows that another subgraph refers to, in their order; null where there is none.",
         name="_entities",
     )
+
+
+def _routes(known: Mapping[str, Entity], representations: list[Any]) -> Iterator[Route]:
+    for name, found in known.items():
+        yield from found.routes(
+            [each for each in representations if isinstance(each, dict) and each.get("__typename") == name]
+        )
 
 
 async def _found(context: Context, known: Mapping[str, Entity], representation: Any) -> Found | None:

@@ -7,7 +7,7 @@ import strawberry
 from pydantic import BaseModel, Field
 from strawberry import UNSET
 
-from resolvers.actions import Action, Done, changed_by_name, create, given_input, name, row
+from resolvers.actions import Action, Done, at, changed_by_name, create, given_input, name, reads_back, row
 from resolvers.collection import Collection
 from resolvers.fields import belongs_to, gathered, has_many, told, within
 from resolvers.reading import fill
@@ -109,6 +109,7 @@ class WorkPoolUpdate(Input):
     storage_configuration: WorkPoolStorageConfigurationInput | None = absent("Where code and results are stored.")
 
 
+@reads_back(at(None))
 async def changed_queue(done: Done) -> Any:
     """Return the work queue that was changed, by the name that it has now."""
     renamed = done.arguments["input"].name or done.arguments["name"]

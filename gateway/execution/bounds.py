@@ -13,10 +13,14 @@ from resolvers.tokens import Start
 
 @dataclass(frozen=True)
 class Asking:
-    """What is asked of a connection: its window for each of `parents` rows, and whether rows, their number, more."""
+    """What is asked of a connection: its window for each of `parents` rows, and whether rows, their number, more.
+
+    The parents may come in so many `batches`, each asked for by itself.
+    """
 
     window: Window
     parents: int | None
+    batches: int
     rows: bool
     total: bool
     more: bool
@@ -45,9 +49,9 @@ class Bounds:
         """Return how many pages are read at most to count rows."""
         return -(-self._most // self._size)
 
-    def chunks(self, keys: int | None) -> int | None:
-        """Return in how many chunks keys are read."""
-        return None if keys is None else -(-keys // self._size)
+    def chunks(self, keys: int | None, batches: int = 1) -> int | None:
+        """Return in how many chunks keys are read at most that come in so many batches."""
+        return None if keys is None else min(keys, -(-keys // self._size) + batches - 1)
 
     @singledispatchmethod
     def of(self, source: Source, asking: Asking) -> list[Way]:
@@ -63,20 +67,22 @@ class Bounds:
         relation, parents, window = source.relation, asking.parents, asking.window
         collection, path = source.collection, filter_path(source.collection)
         ways: list[Way] = []
-        together = self.chunks(parents)
+        together = self.chunks(parents, asking.batches)
         if asking.rows:
             # A page for all parents of a chunk; where it finishes less than half of them, the rest are read each alone.
             alone = times(parents, self._pages(collection, window.first))
-            many = parents is None or parents > 1
-            how = "one for all parents, then one a parent that it leaves out" if many else "one a page"
-            calls = alone if not many else _sum(together, alone)
+            rows = times(parents, self._wanted(collection, window.first))
+            how, calls = "one a page", alone
+            if parents is None or parents > 1:
+                how, calls = "all parents in one, then one each that it leaves out", _sum(together, alone)
+                rows = _sum(times(together, self._size), rows)
             ways.append(
                 (
                     "POST",
                     path,
                     how,
                     calls,
-                    times(calls, self._size),
+                    rows,
                 )
             )
             if isinstance(relation.key, Via):
@@ -86,7 +92,7 @@ class Bounds:
                         filter_path(relation.key.collection),
                         "by id, all keys in one",
                         calls,
-                        times(calls, self._size),
+                        rows,
                     )
                 )
             if asking.more and window.first % self._size == 0:
@@ -106,8 +112,8 @@ class Bounds:
             "POST",
             filter_path(gathering.collection),
             "all rows in one page",
-            self.chunks(asking.parents),
-            times(self.chunks(asking.parents), self._size),
+            together := self.chunks(asking.parents, asking.batches),
+            times(together, self._size),
         )
         return [every, *self._windows(gathering.alone, asking, asking.parents)]
 
@@ -138,26 +144,35 @@ class Bounds:
         how = "one a page" if parents == 1 else "one a page of each parent"
         ways: list[Way] = []
         if asking.rows:
-            first = asking.window.first
-            calls = times(parents, self._pages(collection, first))
-            ways.append(("POST", path, how, calls, times(calls, self._size)))
+            offset, first = asking.window.offset, asking.window.first
+            pages = self._pages(collection, first)
+            ways.append(
+                ("POST", path, how, times(parents, pages), times(parents, self._rows(collection, first, pages, offset)))
+            )
             if asking.more and wanted_of(collection, first, self._size) == first:
-                ways.append(("POST", path, "the row after each page", parents, parents))
+                passed = 0 if collection.offsets else offset + first
+                ways.append(("POST", path, "the row after each page", parents, times(parents, passed + 1)))
         return ways + (self._counts(collection, parents) if asking.total else [])
 
     def _counts(self, collection: Collection, parents: int | None) -> list[Way]:
         if collection.countable:
             return [("POST", path_of(collection, "count"), "one a count", parents, 0)]
-        pages = times(parents, self.paged)
-        return [
-            (
-                "POST",
-                collection.within or path_of(collection, "filter"),
-                "counted by paging",
-                pages,
-                times(pages, self._size),
-            )
-        ]
+        path = collection.within or path_of(collection, "filter")
+        rows = self._rows(collection, self.paged * self._size, self.paged, 0)
+        return [("POST", path, "counted by paging", times(parents, self.paged), times(parents, rows))]
+
+    def _rows(self, collection: Collection, first: int, pages: int, offset: int) -> int:
+        """Return how many rows are read for so many pages; without offsets those before a page are read with it."""
+        wanted = self._wanted(collection, first)
+        if collection.offsets:
+            return wanted
+        return sum(offset + min(wanted, page * self._size) for page in range(1, pages + 1))
+
+    def _wanted(self, collection: Collection, first: int) -> int:
+        """Return how many rows the pages of a window have at most."""
+        if collection.short_pages:
+            return self._pages(collection, first) * self._size
+        return wanted_of(collection, first, self._size)
 
     def _pages(self, collection: Collection, first: int) -> int:
         return -(-wanted_of(collection, first, self._size) // self._size)

@@ -109,10 +109,11 @@ def test_explain_prints_the_calls_of_a_query_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "runs.graphql").write_text("query ($n: Int) { flowRuns(first: $n) { nodes { flow { name } } } }")
     asked = ("explain", "@runs.graphql", "--variables", '{"n": 400}')
     table = run(*asked, folder=tmp_path).stdout
-    assert re.search(r"^  flow +POST /flows/filter +by key, all in one +2 +400$", table, re.MULTILINE)
+    assert re.search(r"^1 +flow +POST /flows/filter +2 +400 *\n +by key, all in one *$", table, re.MULTILINE)
     told = json.loads(run(*asked, "--json", folder=tmp_path).stdout)
     assert [(read["level"], read["path"]) for read in told["reads"]] == [(0, "/flow_runs/filter"), (1, "/flows/filter")]
     assert told["calls"] == 4
+    assert "(line 2, column 3)" in run("explain", "{\n  nonsense }").stderr
     assert "can't be read" in refused("explain", "@nowhere.graphql", folder=tmp_path)
 
 
