@@ -64,45 +64,32 @@ class Bounds:
 
     @of.register
     def _(self, source: Children, asking: Asking) -> list[Way]:
-        relation, parents, window = source.relation, asking.parents, asking.window
-        collection, path = source.collection, filter_path(source.collection)
-        ways: list[Way] = []
+        relation, parents = source.relation, asking.parents
         together = self.chunks(parents, asking.batches)
-        if asking.rows:
-            # A page for all parents of a chunk; where it finishes less than half of them, the rest are read each alone.
-            alone = times(parents, self._pages(collection, window.first))
-            rows = times(parents, self._wanted(collection, window.first))
-            how, calls = "one a page", alone
-            if parents is None or parents > 1:
-                how, calls = "all parents in one, then one each that it leaves out", _sum(together, alone)
-                rows = _sum(times(together, self._size), rows)
-            ways.append(
-                (
-                    "POST",
-                    path,
-                    how,
-                    calls,
-                    rows,
-                )
-            )
-            if isinstance(relation.key, Via):
-                ways.append(
-                    (
-                        "POST",
-                        filter_path(relation.key.collection),
-                        "by id, all keys in one",
-                        calls,
-                        rows,
-                    )
-                )
-            if asking.more and window.first % self._size == 0:
-                ways.append(("POST", path, "the row after each page", _sum(together, parents), None))
+        ways = self._children(source, asking, together) if asking.rows else []
         if asking.total:
-            if relation.counts and window.groups == "{}":
+            if relation.counts and asking.window.groups == "{}":
                 ways.append(("POST", relation.counts.path, "one route for the counts of all parents", together, 0))
                 if relation.counts.unless:
                     ways.append(("POST", f"/{relation.group}/count", "whether that route leaves any out", together, 0))
-            ways += self._counts(collection, parents)
+            ways += self._counts(source.collection, parents)
+        return ways
+
+    def _children(self, source: Children, asking: Asking, together: int | None) -> list[Way]:
+        """Tell of pages for all parents of a chunk, again while they finish half of them; the rest are read each alone."""
+        key, parents, first = source.relation.key, asking.parents, asking.window.first
+        path = filter_path(source.collection)
+        how, calls = "one a page", times(parents, self._pages(source.collection, first))
+        rows = times(parents, self._wanted(source.collection, first))
+        if parents is None or parents > 1:
+            how, calls = "all parents in one, then one each that it leaves out", _sum(together, calls)
+            rounds = times(together, min(parents or 0, self._size).bit_length() - 1)
+            rows = _sum(times(rounds, self._size), rows)
+        ways: list[Way] = [("POST", path, how, calls, rows)]
+        if isinstance(key, Via):
+            ways.append(("POST", filter_path(key.collection), "by id, all keys in one", calls, rows))
+        if asking.more and first % self._size == 0:
+            ways.append(("POST", path, "the row after each page", _sum(together, parents), None))
         return ways
 
     @of.register
