@@ -13,7 +13,7 @@ import pytest
 from tests.clients.conftest import FOLDER, SCHEMA
 from tests.gateway.stack import open_gateway
 
-CODEGEN = "ariadne-codegen==0.19.0"
+CODEGEN = "ariadne-codegen[subscriptions]==0.19.0"
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -42,10 +42,10 @@ async def test_a_typed_client_is_made_and_runs(environment: Path, tmp_path: Path
     shutil.copy(SCHEMA, path)
     python = environment / "python"
     run(python, "-m", "ariadne_codegen", cwd=path)
-    async with open_gateway(upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as gateway:
+    async with open_gateway("auto", upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}") as gateway:
         flow = (await gateway.http.post("/api/flows/", json={"name": "nightly"})).json()["id"]
         for name, state in (("a", "FAILED"), ("b", "COMPLETED"), ("c", "FAILED")):
             body = {"flow_id": flow, "name": name, "state": {"type": state}}
             assert (await gateway.http.post("/api/flow_runs/", json=body)).status_code == 201
         printed = await anyio.to_thread.run_sync(lambda: run(python, "main.py", f"{gateway.url}/graphql", cwd=path))
-    assert printed.split() == ["nightly/a/FAILED", "nightly/c/FAILED", "renamed", "2"]
+    assert printed.split() == ["nightly/a/FAILED", "nightly/c/FAILED", "renamed", "2", "c/RUNNING"]
