@@ -1,6 +1,6 @@
 """The whole gateway over a socket, with all that its HTTP edge can do turned on at once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ import pytest
 from gateway.app import create_app
 from gateway.http.origin import allowed_origins
 from gateway.settings import Settings
+from tests.gateway.http.test_persisted import PACKAGES, node
 from tests.gateway.live.talking import client
 from tests.gateway.stack import Gateway, calls, open_gateway
 
@@ -190,18 +191,31 @@ def test_what_is_wrong_with_an_origin_is_told_at_the_start() -> None:
         create_app(Settings(upstream=None, cors_origins="one.example"))
 
 
+NAMES = ["one", "two", "three"]
+
+
+async def make_runs(gateway: Gateway) -> list[str]:
+    """Make a run of a flow of each name; return their ids."""
+    flows = [(await gateway.http.post("/api/flows/", json={"name": name})).json()["id"] for name in NAMES]
+    return [(await gateway.http.post("/api/flow_runs/", json={"flow_id": flow})).json()["id"] for flow in flows]
+
+
+async def test_apollo_client_batches(gateway: Gateway, npm: Callable[..., Path]) -> None:
+    runs = await make_runs(gateway)
+    told = await node("batch.cjs", npm(*PACKAGES), f"{gateway.url}/graphql", *runs)
+    assert told["names"] == NAMES
+    assert told["requests"] == [[["POST /flow_runs/filter", "POST /flows/filter"], [], []]]
+
+
 async def test_operations_of_a_batch_read_together(gateway: Gateway) -> None:
-    runs = []
-    for name in ("one", "two", "three"):
-        flow = (await gateway.http.post("/api/flows/", json={"name": name})).json()["id"]
-        runs.append((await gateway.http.post("/api/flow_runs/", json={"flow_id": flow})).json()["id"])
+    runs = await make_runs(gateway)
     by_variables = [
         {"query": "query ($id: ID!) { flowRun(id: $id) { flow { name } } }", "variables": {"id": run}} for run in runs
     ]
     by_texts = [{"query": f'{{ flowRun(id: "{run}") {{ flow {{ name }} }} }}'} for run in runs]
     for batch in (by_variables, by_texts) * 2:
         answers = (await gateway.http.post("/graphql", json=batch, headers={"x-upstream-trace": "1"})).json()
-        assert [each["data"]["flowRun"]["flow"]["name"] for each in answers] == ["one", "two", "three"]
+        assert [each["data"]["flowRun"]["flow"]["name"] for each in answers] == NAMES
         assert list(map(calls, answers)) == [["POST /flow_runs/filter", "POST /flows/filter"], [], []]
 
 

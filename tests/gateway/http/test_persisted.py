@@ -240,10 +240,10 @@ def test_a_url_of_no_redis_is_told_at_the_start() -> None:
         toy.execution(toy.upstream(), persisted_queries="redis://127.0.0.1:port/0")
 
 
-async def node(modules: Path, *arguments: str) -> Any:
+async def node(script: str, modules: Path, *arguments: str) -> Any:
     process = await asyncio.create_subprocess_exec(
         "node",
-        CLIENTS / "persisted.cjs",
+        CLIENTS / script,
         *arguments,
         env={"NODE_PATH": str(modules)},
         stdout=asyncio.subprocess.PIPE,
@@ -261,10 +261,14 @@ async def test_the_clients_of_apollo_and_urql(npm: Callable[..., Path], tmp_path
     async with open_gateway(
         upstream=None, database_url=f"sqlite:///{tmp_path / 'embedded.db'}", trusted_documents=manifest
     ) as gateway:
-        for name, told in (await node(modules, f"{gateway.url}/graphql", "query A { flowCount }")).items():
+        for name, told in (
+            await node("persisted.cjs", modules, f"{gateway.url}/graphql", "query A { flowCount }")
+        ).items():
             assert [each["flowCount"] for each in told["data"]] == [0, 0], name
             texts_sent = [text for _, text, _ in told["sent"]]
             # A query is sent once; Apollo's client finds by GET what it has sent by POST.
             assert texts_sent == ([False, False] if name == "apollo by GET" else [False, True, False]), name
-        trusted = await node(modules, f"{gateway.url}/graphql", "query B { flowCount }", "5d41402abc4b2a76")
+        trusted = await node(
+            "persisted.cjs", modules, f"{gateway.url}/graphql", "query B { flowCount }", "5d41402abc4b2a76"
+        )
         assert trusted["urql"]["sent"] == [["POST", False, 200], ["POST", False, 200]]
