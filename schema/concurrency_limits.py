@@ -16,7 +16,11 @@ from schema.task_runs import TASK_RUNS
 from schema.types import Dated, Input, resource
 
 
-@resource("A limit on how many task runs with a tag may run at once.", "tag")
+@resource(
+    "A limit on how many task runs with a tag may run at once. Newer servers keep it as the global concurrency limit `tag:...`, "
+    "under the same id: a cache that knows rows by their ids alone, as Relay's does, should be given one of the two.",
+    "tag",
+)
 class ConcurrencyLimit(Dated):
     tag: str = Field(description="The tag.")
     concurrency_limit: int | None = Field(description="How many slots there are.")
