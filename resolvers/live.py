@@ -123,8 +123,8 @@ class Updates:
     reading: Callable[[Row], Row | None]
     merging: Callable[[Row, Row], Row]
     """Puts what is told (second) into a row that was read (first)."""
-    lagging: Callable[[Row, Row], bool] | None = None
-    """Tells whether a row (first) is older than what is told of it, where the upstream tells first and writes down then."""
+    lagging: Callable[[Row, Row], bool]
+    """Tells whether a row (first) is older than what is told of it: the upstream tells first, and writes down then."""
     otherwise: "Latest | None" = None
 
     @property
@@ -151,17 +151,17 @@ class Updates:
         if not groups and news.selected <= set.intersection(*(leaves(update) for update in updates)):
             return updates
         rows = await self._matching(context, groups, list({update["id"]: None for update in updates}))
-        if news.patient and self.lagging:
-            await self._check(context, groups, updates, rows)
+        others = [update for update in updates if update["id"] not in rows]
+        if news.patient and others:
+            await self._check(context, groups, others)
         return [self.merging(rows[update["id"]], update) for update in updates if update["id"] in rows]
 
-    async def _check(self, context: Context, groups: Row, updates: Sequence[Row], rows: dict[str, Row]) -> None:
-        """Raise NotYet where a row is not there yet or is older than what is told; one that does not fit is there."""
-        others = list({update["id"]: None for update in updates if update["id"] not in rows})
-        there = rows if not groups or not others else {**rows, **await self._matching(context, {}, others)}
+    async def _check(self, context: Context, groups: Row, updates: Sequence[Row]) -> None:
+        """Raise NotYet where a row is not there, or did not fit as it was before what is told."""
+        there = await self._matching(context, {}, list({update["id"]: None for update in updates})) if groups else {}
         for update in updates:
             row = there.get(update["id"])
-            if row is None or (self.lagging and self.lagging(row, update)):
+            if row is None or self.lagging(row, update):
                 raise NotYet
 
     async def _matching(self, context: Context, groups: Row, ids: list[str]) -> dict[str, Row]:

@@ -1,6 +1,6 @@
 """Subscriptions: what changes, as it changes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -130,10 +130,10 @@ def _lagging(row: Row, update: Row) -> bool:
         return False
 
 
-def _updates(collection: Collection, prefix: str, lagging: Callable[[Row, Row], bool] | None = None) -> Updates:
+def _updates(collection: Collection, prefix: str) -> Updates:
     latest = Latest(Changes(collection, "EXPECTED_START_TIME_DESC", ("updated", "state_id")))
     told_by = {"event": {"prefix": [prefix]}}
-    return Updates(collection, HAPPENING, told_by, partial(_state_change, prefix), _merged, lagging, latest)
+    return Updates(collection, HAPPENING, told_by, partial(_state_change, prefix), _merged, _lagging, latest)
 
 
 def _summary() -> Summary:
@@ -183,7 +183,7 @@ def _runs() -> dict[str, Any]:
             "Flow runs as they change their state, each time with the state that it changed to. Whether a run fits the filter is asked when the change is heard of.",
         ),
         "task_run_updated": subscription(
-            _updates(TASK_RUNS, "prefect.task-run.", _lagging),
+            _updates(TASK_RUNS, "prefect.task-run."),
             TASK_RUNS.row | None,
             filter_arguments(TASK_RUNS),
             "Task runs as they change their state, as `flowRunUpdated`. What Prefect 3's engine tells; a state that is set by the API makes no event.",

@@ -28,7 +28,7 @@ MOST_WAITING = 20_000
 MERGED = 2.5
 """Seconds in which rows of several places are put in order: Prefect's library keeps logs for up to two before it sends them."""
 
-LOOKS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
+LOOKS = (0.1, 0.2, 0.4, 0.8, 1.5, 1.5)
 """Seconds until it is looked again for what was told of and is not there yet."""
 
 Pages = Callable[[Followed, str, Span], AsyncIterator[list[Row]]]
@@ -110,15 +110,12 @@ class Stream:
                 await self._wait(following.every)
             await asyncio.sleep(MERGED if merging.holds else following.pause)
             self._some.clear()
-            if self._error:
-                raise self._error
-            told, self._told = self._told, []
+            error, told, self._told = self._error, self._told, []
             rows = merging.ordered(past.new(told) if past else told)
-            if following.at_once:
-                await self._answer(rows)
-                continue
-            for part in chunks(rows, self._page):
+            for part in [rows] if following.at_once and not error else chunks(rows, self._page):
                 await self._answer(part)
+            if error:
+                raise error
 
     async def _wait(self, seconds: float | None) -> None:
         with suppress(TimeoutError):
