@@ -12,7 +12,7 @@ from resolvers.collection import Collection, Row
 from resolvers.context import Context
 from resolvers.fields import Arguments, typed
 from resolvers.names import graphql_name
-from resolvers.reading import filter_path, only, page
+from resolvers.reading import chunks, filter_path, only, page
 from resolvers.relations import HasMany
 from resolvers.sources import canonical_json
 from resolvers.topics import Changes, Followed, Topic
@@ -34,20 +34,16 @@ class Following:
     every: float | None = None
 
 
-class NotYet(Exception):
-    """What was told of is not written down yet: it is to be read again."""
-
-
 @dataclass(frozen=True)
 class News:
     """New rows of a topic, in their order, for a client that selects some leaves, as paths below the field: "state.type".
 
-    `patient`: whether NotYet may be raised.
+    `early` takes those of the rows of which the upstream tells before it has written down what they tell of.
     """
 
     rows: Sequence[Row]
     selected: AbstractSet[str]
-    patient: bool
+    early: list[Row]
 
 
 class Live(Protocol):
@@ -144,34 +140,32 @@ class Updates:
 
     async def values(self, context: Context, asked: str, news: News) -> list[Any]:
         """Return the rows, once for each time that they are told of."""
-        updates = [update for each in news.rows if (update := self.reading(each))]
-        if not updates:
+        told = [(each, update) for each in news.rows if (update := self.reading(each))]
+        if not told:
             return []
         groups = orjson.loads(asked)
-        if not groups and news.selected <= set.intersection(*(leaves(update) for update in updates)):
-            return updates
-        rows = await self._matching(context, groups, list({update["id"]: None for update in updates}))
-        others = [update for update in updates if update["id"] not in rows]
-        if news.patient and others:
-            await self._check(context, groups, others)
-        return [self.merging(rows[update["id"]], update) for update in updates if update["id"] in rows]
+        if not groups and news.selected <= set.intersection(*(leaves(update) for _, update in told)):
+            return [update for _, update in told]
+        rows = await self._matching(context, groups, ids(told))
+        if others := [each for each in told if each[1]["id"] not in rows]:
+            # One that does not fit is there, and as it is told.
+            there = await self._matching(context, {}, ids(others)) if groups else {}
+            lagging = {update["id"] for _, update in others if self._lags(there.get(update["id"]), update)}
+            news.early.extend(each for each, update in others if update["id"] in lagging)
+        return [self.merging(rows[update["id"]], update) for _, update in told if update["id"] in rows]
 
-    async def _check(self, context: Context, groups: Row, updates: Sequence[Row]) -> None:
-        """Raise NotYet where a row is not there, or did not fit as it was before what is told."""
-        there = await self._matching(context, {}, list({update["id"]: None for update in updates})) if groups else {}
-        for update in updates:
-            row = there.get(update["id"])
-            if row is None or self.lagging(row, update):
-                raise NotYet
+    def _lags(self, row: Row | None, update: Row) -> bool:
+        return row is None or self.lagging(row, update)
 
     async def _matching(self, context: Context, groups: Row, ids: list[str]) -> dict[str, Row]:
         """Read the rows of some ids that fit the filter too."""
+        found: dict[str, Row] = {}
         allowed = self.itself.allowed(groups, ids)
-        if not allowed:
-            return {}
-        rows = await page(context.rows, self.collection, self.itself.body(groups, sorted(allowed)), limit=context.page)
-        only(context.rows.column(rows, "id"), "id", allowed, filter_path(self.collection))
-        return {row["id"]: row for row in rows}
+        for part in chunks(sorted(allowed), context.page):
+            rows = await page(context.rows, self.collection, self.itself.body(groups, list(part)), limit=context.page)
+            only(context.rows.column(rows, "id"), "id", allowed, filter_path(self.collection))
+            found |= {row["id"]: row for row in rows}
+        return found
 
 
 @dataclass(frozen=True)
@@ -219,6 +213,11 @@ class Summary:
     async def values(self, context: Context, asked: Any, _news: News) -> list[Any]:
         """Read the value."""
         return [await self.reading(context, asked)]
+
+
+def ids(told: Sequence[tuple[Row, Row]]) -> list[str]:
+    """Name the rows that are told of, each once."""
+    return list({update["id"]: None for _, update in told})
 
 
 def leaves(row: Row) -> set[str]:

@@ -1,7 +1,7 @@
 """One subscription: its document admitted, its arguments checked, and the answers that it makes of what is told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, cast
@@ -70,16 +70,13 @@ class Subscription:
         async with self._context() as (context, _):
             return await self.live.follow(context, self.asked)
 
-    async def answers(
-        self, told: Sequence[Row], waits: Callable[[GraphQLError], bool], *, patient: bool
-    ) -> list[Answer]:
-        """Return the answers to what is told, read and resolved together; a failure is one answer for all of it.
+    async def answers(self, news: News, waits: Callable[[GraphQLError], bool]) -> list[Answer]:
+        """Return the answers to news, read and resolved together; a failure is one answer for all of it.
 
-        With a trace each of them tells the calls that all took. Raises a failure that `waits` says to wait for, and
-        NotYet where it is `patient`.
+        With a trace each of them tells the calls that all took. Raises a failure that `waits` says to wait for.
         """
         async with self._context() as (context, calls):
-            answers = await self._answers(context, News(told, self.selected, patient), waits)
+            answers = await self._answers(context, news, waits)
         return answers if calls is None else [replace(each, extensions={"upstream": calls}) for each in answers]
 
     async def _answers(self, context: Context, news: News, waits: Callable[[GraphQLError], bool]) -> list[Answer]:

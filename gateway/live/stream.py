@@ -16,7 +16,7 @@ from gateway.live.memory import OVERLAP, moment, now, until_forever
 from gateway.live.subscriber import Subscriber
 from resolvers.collection import Row
 from resolvers.errors import GatewayError, Lacking, NotFound, RateLimited, UpstreamError
-from resolvers.live import Following, NotYet
+from resolvers.live import Following, News
 from resolvers.reading import chunks
 from resolvers.topics import Followed, Span, Topic
 
@@ -28,8 +28,8 @@ MOST_WAITING = 20_000
 MERGED = 2.5
 """Seconds in which rows of several places are put in order: Prefect's library keeps logs for up to two before it sends them."""
 
-LOOKS = (0.1, 0.2, 0.4, 0.8, 1.5, 1.5)
-"""Seconds until it is looked again for what was told of and is not there yet."""
+EARLY = 5.0
+"""Seconds for which is looked for what was told of before it is there."""
 
 Pages = Callable[[Followed, str, Span], AsyncIterator[list[Row]]]
 Listen = Callable[[Followed, str, "Stream"], Callable[[], None]]
@@ -45,6 +45,7 @@ class Stream:
         self._read = read
         self._page = page
         self._told: list[Row] = []
+        self._early: list[tuple[Row, float]] = []
         self._error: GatewayError | None = None
         self._some = asyncio.Event()
         self._latest: Answer | None = None
@@ -106,13 +107,17 @@ class Stream:
     async def _present(self, following: Following, past: "_Past | None") -> None:
         merging = _Merging(following.topic)
         while True:
-            if not merging.holds:
+            if self._early:
+                # Each look after as long again.
+                await self._wait(max(0.1, asyncio.get_running_loop().time() - self._early[0][1]))
+            elif not merging.holds:
                 await self._wait(following.every)
             await asyncio.sleep(MERGED if merging.holds else following.pause)
             self._some.clear()
             error, told, self._told = self._error, self._told, []
             rows = merging.ordered(past.new(told) if past else told)
-            for part in [rows] if following.at_once and not error else chunks(rows, self._page):
+            whole = following.at_once or (self._early and not rows)
+            for part in [rows] if whole and not error else chunks(rows, self._page):
                 await self._answer(part)
             if error:
                 raise error
@@ -134,21 +139,29 @@ class Stream:
 
     async def _answers(self, told: Sequence[Row]) -> list[Answer]:
         """Make the answers, as soon as the upstream lets them be read; what else fails is one answer for all of it."""
-        failures, looks = 0, iter(LOOKS)
-        pause: float | None = next(looks)
+        failures = 0
 
         def waits(error: GraphQLError) -> bool:
             return isinstance(error, PASSING) or (type(error) is UpstreamError and failures < PATIENCE)
 
         while True:
+            early, self._early = self._early, []
+            news = News([*(row for row, _ in early), *told], self._subscription.selected, [])
             try:
-                return await self._subscription.answers(told, waits, patient=pause is not None)
-            except NotYet:
-                await asyncio.sleep(pause or 0)
-                pause = next(looks, None)
+                answers = await self._subscription.answers(news, waits)
             except GraphQLError:
-                failures += 1
+                failures, self._early = failures + 1, early
                 await asyncio.sleep(backoff(failures))
+            else:
+                self._keep(news.early, early)
+                return answers
+
+    def _keep(self, rows: Sequence[Row], before: Sequence[tuple[Row, float]]) -> None:
+        """Keep rows to look for what they tell of once more, for some time."""
+        now_ = asyncio.get_running_loop().time()
+        since = {id(row): at for row, at in before}
+        kept = [(row, since.get(id(row), now_)) for row in rows]
+        self._early = [(row, at) for row, at in kept if now_ - at < EARLY]
 
 
 class _Past:
