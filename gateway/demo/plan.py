@@ -8,9 +8,21 @@ from datetime import timedelta
 from itertools import count, product
 from typing import Any
 
-from gateway.demo import stories
 from gateway.demo.catalogue import ADJECTIVES, ANIMALS, DEPLOYMENTS, FLOWS, Deployment, Flow
-from gateway.demo.stories import Story
+from gateway.demo.stories import (
+    COMPLETED,
+    FAILED,
+    LAST_TASK,
+    MESSAGES,
+    NOT_BEGUN,
+    STORIES,
+    TASK_CACHED,
+    TASK_COMPLETED,
+    TASK_NOT_READY,
+    TASK_RETRIED,
+    Span,
+    Story,
+)
 
 BY_NAME = {flow.name: flow for flow in FLOWS}
 EXTRA_FAILURES = 2  # of each flow that is tagged "database", so that there is always something to ask about
@@ -84,17 +96,17 @@ class _Planner:
         self._names = iter(names)
 
     def runs(self) -> list[FlowRun]:
-        deck = [story for number, story in stories.STORIES for _ in range(number)]
+        deck = [story for number, story in STORIES for _ in range(number)]
         self._random.shuffle(deck)
         dealt = [(FLOWS[number % len(FLOWS)], story) for number, story in enumerate(deck)]
-        dealt += [(flow, stories.FAILED) for flow in FLOWS if "database" in flow.tags for _ in range(EXTRA_FAILURES)]
+        dealt += [(flow, FAILED) for flow in FLOWS if "database" in flow.tags for _ in range(EXTRA_FAILURES)]
         return [self._run(flow, story, self._between(story.span)) for flow, story in dealt]
 
     def _run(self, flow: Flow, story: Story, due: timedelta, *, subflow: bool = False) -> FlowRun:
         deployments = [deployment for deployment in DEPLOYMENTS if deployment.flow == flow.name]
         deployment = None if subflow or self._chance(0.2) or not deployments else self._random.choice(deployments)
         name = next(self._names)
-        begun = story.last not in stories.NOT_BEGUN
+        begun = story.last not in NOT_BEGUN
         task_runs = tuple(self._task_runs(flow, story.last, due)) if begun else ()
         return FlowRun(
             key=f"demo-{self._seed}-{next(self._numbers)}",
@@ -103,7 +115,7 @@ class _Planner:
             deployment=deployment,
             parameters={"batch_size": self._random.choice((100, 500, 1000, 5000)), "full": self._chance(0.1)},
             tags=("subflow",) if subflow else deployment.tags if deployment else ("ad-hoc",),
-            states=_states(story.path, due, stories.MESSAGES, flow.failure),
+            states=_states(story.path, due, MESSAGES, flow.failure),
             task_runs=task_runs,
             logs=tuple(self._flow_run_logs(flow, story.last, name, due, len(task_runs))) if begun else (),
         )
@@ -116,16 +128,16 @@ class _Planner:
         for place, task in enumerate(keys, 1):
             if task in flow.subflows:
                 yield self._subflow_task_run(BY_NAME[task], clock)
-            elif place < begun or (place == begun and last not in stories.LAST_TASK):
+            elif place < begun or (place == begun and last not in LAST_TASK):
                 yield self._task_run(flow, task, self._completed(), clock)
             elif place == begun:
-                yield self._task_run(flow, task, stories.LAST_TASK[last], clock)
+                yield self._task_run(flow, task, LAST_TASK[last], clock)
             elif last in {"Failed", "TimedOut"}:
-                yield self._task_run(flow, task, stories.TASK_NOT_READY, clock)
+                yield self._task_run(flow, task, TASK_NOT_READY, clock)
             clock += timedelta(seconds=self._random.uniform(3, 240))
 
     def _completed(self) -> str:
-        kinds = (stories.TASK_COMPLETED, stories.TASK_RETRIED, stories.TASK_CACHED)
+        kinds = (TASK_COMPLETED, TASK_RETRIED, TASK_CACHED)
         return self._random.choices(kinds, (90, 6, 4))[0]
 
     def _task_run(self, flow: Flow, task: str, path: str, at: timedelta) -> TaskRun:
@@ -148,7 +160,7 @@ class _Planner:
             task_key=f"subflow.{flow.name}",
             dynamic_key="0",
             states=_states("Pending", at, {}, ""),
-            subflow=self._run(flow, stories.COMPLETED, at, subflow=True),
+            subflow=self._run(flow, COMPLETED, at, subflow=True),
         )
 
     def _flow_run_logs(self, flow: Flow, last: str, name: str, due: timedelta, tasks: int) -> Iterator[Log]:
@@ -176,7 +188,7 @@ class _Planner:
         elif last in {"Completed", "Cached"}:
             yield Log(logging.INFO, f"Finished in state {last}()", at + timedelta(seconds=3))
 
-    def _between(self, span: stories.Span) -> timedelta:
+    def _between(self, span: Span) -> timedelta:
         return span.earliest + (span.latest - span.earliest) * self._random.random()
 
     def _chance(self, probability: float) -> bool:

@@ -1,17 +1,11 @@
 """The embedded server: a Prefect REST API in its own right, on SQLite or PostgreSQL.
 
 Its modules are imported when they are first used: a gateway before a remote server does without them, and without their
-35 MB.
+35 MB. What is imported from here has its types in `__init__.pyi`.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from gateway.embedded.app import create_app as create_app
-    from gateway.embedded.app import create_configured_app as create_configured_app
-    from gateway.embedded.trial import check as check
-    from gateway.embedded.trial import shown as shown
+from typing import Any
 
 __all__ = ["check", "create_app", "create_configured_app", "shown"]
 

@@ -15,7 +15,7 @@ from gateway.embedded.deployments import load_deployment, mark_ready, pool_of
 from gateway.embedded.expressions import member
 from gateway.embedded.flow_run_writes import add_flow_run, deployment_labels
 from gateway.embedded.hot import Router
-from gateway.embedded.orchestration import State, proposed_state
+from gateway.embedded.orchestration.states import State, proposed_state
 from gateway.embedded.parameters import check_job_variables, check_parameters
 from gateway.embedded.queries import order
 from gateway.embedded.reads import MISSING, NOT_FOUND

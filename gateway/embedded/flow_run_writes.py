@@ -10,7 +10,8 @@ from gateway.embedded import stored
 from gateway.embedded.deployments import load_deployment, pool_of
 from gateway.embedded.failures import Missing
 from gateway.embedded.hot import Router
-from gateway.embedded.orchestration import FLOW_RUN, State, create_run, proposed_state
+from gateway.embedded.orchestration.runs import FLOW_RUN, create_run
+from gateway.embedded.orchestration.states import State, proposed_state
 from gateway.embedded.parameters import check_job_variables
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.rows import read_by

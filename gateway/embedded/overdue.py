@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 
 from gateway.embedded.database import Database
 from gateway.embedded.moments import now
-from gateway.embedded.orchestration import FLOW_RUN, State, mark_late, set_flow_run_state
+from gateway.embedded.orchestration.runs import FLOW_RUN, mark_late, set_flow_run_state
+from gateway.embedded.orchestration.states import State
 from gateway.embedded.services import Service
 from gateway.embedded.tables import TABLES
 from schema.states import StateType

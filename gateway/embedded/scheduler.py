@@ -14,7 +14,8 @@ from gateway.embedded.deployments import DEPLOYMENTS, load_deployment
 from gateway.embedded.expressions import member
 from gateway.embedded.flow_run_writes import deployment_labels
 from gateway.embedded.moments import now
-from gateway.embedded.orchestration import RUN_AHEAD, State, create_run
+from gateway.embedded.orchestration.runs import RUN_AHEAD, create_run
+from gateway.embedded.orchestration.states import State
 from gateway.embedded.run_values import policy, run_name
 from gateway.embedded.schedule_dates import dates
 from gateway.embedded.services import Service

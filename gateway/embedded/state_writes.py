@@ -12,14 +12,8 @@ from sqlalchemy import Connection
 
 from gateway.embedded.failures import Missing
 from gateway.embedded.hot import Router
-from gateway.embedded.orchestration import (
-    FLOW_RUN,
-    Outcome,
-    State,
-    proposed_state,
-    set_flow_run_state,
-    set_task_run_state,
-)
+from gateway.embedded.orchestration.runs import FLOW_RUN, Outcome, set_flow_run_state, set_task_run_state
+from gateway.embedded.orchestration.states import State, proposed_state
 from gateway.embedded.reads import MISSING, NOT_FOUND
 from gateway.embedded.run_inputs import Unfit, fitting, respond
 from gateway.embedded.writes import BULK_LIMIT, Limit, Write, answer, chosen, hot

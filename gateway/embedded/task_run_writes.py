@@ -8,7 +8,8 @@ from sqlalchemy import Connection, delete
 
 from gateway.embedded import stored
 from gateway.embedded.hot import Router
-from gateway.embedded.orchestration import TASK_RUN, State, create_run, proposed_state
+from gateway.embedded.orchestration.runs import TASK_RUN, create_run
+from gateway.embedded.orchestration.states import State, proposed_state
 from gateway.embedded.reads import MISSING
 from gateway.embedded.rows import read_by
 from gateway.embedded.run_values import labels, policy, run_name

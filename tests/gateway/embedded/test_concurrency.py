@@ -15,7 +15,7 @@ from gateway.embedded import create_app
 from gateway.embedded.concurrency import LIMITS, OCCUPANCY
 from gateway.embedded.concurrency_leases import LEASES, reclaim_all
 from gateway.embedded.moments import now
-from gateway.embedded.orchestration import mark_late
+from gateway.embedded.orchestration.runs import mark_late
 from tests.postgres import Postgres
 
 CLIENTS = 20
