@@ -2,19 +2,29 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError
-from pydantic import AfterValidator, StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic_core import PydanticKnownError
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
-from resolvers.ids import canonical
-
 _DATETIME = TypeAdapter(datetime)
+_UUID = TypeAdapter(UUID)
 
 
-Id = Annotated[strawberry.ID, AfterValidator(canonical), WithJsonSchema({"type": "string", "format": "uuid"})]
+def _id(value: object) -> str:
+    """Read an id; what is none is refused as pydantic refuses it where a UUID is declared, which is so in Prefect."""
+    try:
+        return str(_UUID.validate_python(value))
+    except ValidationError as refusal:
+        error = refusal.errors()[0]
+        raise PydanticKnownError(error["type"], error.get("ctx")) from None  # type: ignore[arg-type]  # a type of pydantic's
+
+
+Id = Annotated[strawberry.ID, BeforeValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 Object = Annotated[dict[str, Any], strawberry.field(graphql_type=JSON)]
 OptionalObject = Annotated[dict[str, Any] | None, strawberry.field(graphql_type=JSON | None)]
 OptionalTexts = Annotated[dict[str, str] | None, strawberry.field(graphql_type=JSON | None)]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.embedded.bodies import page_limit
 from gateway.embedded.creator import Creator
-from gateway.embedded.deployments import load_deployment, mark_ready, pool_of
+from gateway.embedded.deployments import DEPLOYMENTS, load_deployment, mark_ready, pool_of
 from gateway.embedded.expressions import member
 from gateway.embedded.flow_run_writes import add_flow_run, deployment_labels
 from gateway.embedded.hot import Router
@@ -165,7 +165,7 @@ async def get_scheduled_flow_runs(
     )
 
     def read(connection: Connection) -> tuple[int, Any]:
-        mark_ready(connection, deployments)
+        mark_ready(connection, member(DEPLOYMENTS.c.id, deployments))
         return 200, read_rows(connection, "flow_runs", statement)
 
     return await answer(request, read)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import HTTPException
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from gateway.embedded import stored
 from gateway.embedded.concurrency import add_limit, remove_limit
@@ -101,12 +101,13 @@ def pause(connection: Connection, id_: str, *, paused: bool) -> bool:
     return deployment is not None
 
 
-def mark_ready(connection: Connection, ids: list[str]) -> None:
+def mark_ready(connection: Connection, asked: ColumnElement[bool]) -> None:
     """Note that somebody asks for runs of deployments; that is no change of the deployments themselves."""
-    waiting = select(DEPLOYMENTS.c.id).where(
-        member(DEPLOYMENTS.c.id, ids), DEPLOYMENTS.c.status == DeploymentStatus.NOT_READY.value
-    )
-    ready = list(connection.scalars(waiting))
+    statuses = dict(connection.execute(select(DEPLOYMENTS.c.id, DEPLOYMENTS.c.status).where(asked)).all())
+    if not statuses:
+        return
+    ids = list(statuses)
+    ready = [id_ for id_, status in statuses.items() if status == DeploymentStatus.NOT_READY.value]
     polled = {"status": DeploymentStatus.READY.value, "last_polled": now(), "updated": DEPLOYMENTS.c.updated}
     connection.execute(update(DEPLOYMENTS).where(member(DEPLOYMENTS.c.id, ids)).values(polled))
     tell_deployments(connection, DeploymentStatus.READY.value, ready)

@@ -60,14 +60,14 @@ async def get_scheduled_flow_runs(
         taken = _taken(connection, pool)
         chosen = [] if pool["is_paused"] else _by_priority(connection, queues, taken, due, most)
         free = _free(pool, sum(taken.values()), most)
-        mark_polled(connection, [queue["id"] for queue in queues])
+        mark_polled(connection, queues)
         return 200, [_handed_out(pool, run) for run in _in_order(connection, chosen[:free])]
 
     return await answer(request, read)
 
 
 def _queues(connection: Connection, pool: Row, names: list[str] | None) -> list[Row]:
-    columns = (QUEUES.c.id, QUEUES.c.name, QUEUES.c.priority, QUEUES.c.is_paused, QUEUES.c.concurrency_limit)
+    columns = [QUEUES.c[name] for name in ("id", "name", "priority", "is_paused", "concurrency_limit", "status")]
     ours = connection.execute(select(*columns).where(QUEUES.c.work_pool_id == pool["id"])).mappings()
     by_name = {queue["name"]: dict(queue) for queue in ours}
     if not names:
@@ -154,7 +154,7 @@ async def get_runs(
         free = 0 if queue["is_paused"] else _free(queue, connection.scalar(holding) or 0, most)
         runs = [id_ for id_, _ in connection.execute(_scheduled(ours, *due).limit(free))]
         if not x_prefect_ui:
-            mark_polled(connection, [queue["id"]])
+            mark_polled(connection, [queue])
         return 200, [run | dict.fromkeys(POOL) for run in _in_order(connection, runs)]
 
     return await answer(request, read)

@@ -1,7 +1,6 @@
 """Work queues as writes need them: found by name, changed, deleted, and marked as polled."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from fastapi import HTTPException
 from sqlalchemy import Connection, delete, select, update
@@ -65,13 +64,14 @@ def set_queue_status(connection: Connection, ids: list[str], status: WorkQueueSt
         tell_queues(connection, status.value, ids)
 
 
-def mark_polled(connection: Connection, ids: list[str]) -> None:
+def mark_polled(connection: Connection, queues: list[Row]) -> None:
     """Note that somebody asks for runs of work queues, and with them of the deployments whose runs they hand out."""
-    polled: dict[str, Any] = {"last_polled": now()}
+    ids = [queue["id"] for queue in queues]
     these = member(QUEUES.c.id, ids)
-    connection.execute(update(QUEUES).where(these).values(polled))
-    waiting = select(QUEUES.c.id).where(these, QUEUES.c.status == WorkQueueStatus.NOT_READY.value)
-    set_queue_status(connection, list(connection.scalars(waiting)), WorkQueueStatus.READY)
-    mark_ready(
-        connection, list(connection.scalars(select(DEPLOYMENTS.c.id).where(member(DEPLOYMENTS.c.work_queue_id, ids))))
-    )
+    connection.execute(update(QUEUES).where(these).values(last_polled=now()))
+    not_ready = WorkQueueStatus.NOT_READY.value
+    if any(queue["status"] == not_ready for queue in queues):
+        # Read once more: another who asks at the same time may have made it ready, and told of it.
+        waiting = select(QUEUES.c.id).where(these, QUEUES.c.status == not_ready)
+        set_queue_status(connection, list(connection.scalars(waiting)), WorkQueueStatus.READY)
+    mark_ready(connection, member(DEPLOYMENTS.c.work_queue_id, ids))

@@ -71,8 +71,14 @@ def _untied(rows: list[Any], case: Case) -> list[Any]:
     return [
         row
         for _, tied in groupby(pairs, lambda pair: _text(pair[0]))
-        for row in sorted((row for _, row in tied), key=_text)
+        for row in sorted((row for _, row in tied), key=_named)
     ]
+
+
+def _named(row: Any) -> tuple[str, str]:
+    """Order rows by what their ids are called, and not by what passes with time."""
+    id_ = str(row.get("id", "")) if isinstance(row, dict) else ""
+    return id_ if id_.startswith("$") else "", _text(row)
 
 
 # What is sorted by where no sort is given; else by nothing that can be told.
