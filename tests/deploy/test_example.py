@@ -244,6 +244,28 @@ async def test_a_run_is_cancelled_by_its_button_and_the_servers_verdict_is_told(
     assert visited.complaints == []
 
 
+async def test_the_page_is_accessible(board, visit, npm):
+    axe = npm("axe-core@4.14.1") / "axe-core" / "axe.min.js"
+    page = (await visit_live(board, visit)).page
+    await page.add_script_tag(path=axe)
+    await page.emulate_media(reduced_motion="reduce")
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        assert await violations(page) == []
+        await card(page, "Failed", "failed-0").click()
+        await expect(page.get_by_role("dialog").get_by_role("log")).to_be_visible()
+        assert await violations(page) == []
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def violations(page: Page) -> list[Any]:
+    """Return what axe finds."""
+    found = await page.evaluate("axe.run()")
+    assert found["passes"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
+
+
 async def test_the_gateway_is_missed_and_what_changed_is_caught_up_when_it_is_back(board, visit):
     page = (await visit_live(board, visit)).page
     [run] = await board.rest("/flow_runs/filter", {"flow_runs": {"name": {"any_": ["running-0"]}}})

@@ -68,7 +68,7 @@ export function Logs({ run, since, called }: Props) {
     (a.timestamp ?? "").localeCompare(b.timestamp ?? ""),
   );
 
-  const end = useRef<HTMLOListElement>(null);
+  const end = useRef<HTMLDivElement>(null);
   const newest = all.at(-1)?.id;
   useEffect(() => {
     if (end.current) end.current.scrollTop = end.current.scrollHeight;
@@ -85,13 +85,15 @@ export function Logs({ run, since, called }: Props) {
         </button>
       )}
       {page && all.length === 0 && <p className="quiet">It has logged nothing yet</p>}
-      <ol ref={end} role="log" tabIndex={0}>
-        {all.map((line) => (
-          <li key={line.id} className={levelName(line.level ?? 0).toLowerCase()}>
-            {line.timestamp && <time dateTime={line.timestamp}>{clock(line.timestamp)}</time>} <b>{levelName(line.level ?? 0)}</b> {line.message}
-          </li>
-        ))}
-      </ol>
+      <div ref={end} role="log" aria-label="Lines" tabIndex={0}>
+        <ol>
+          {all.map((line) => (
+            <li key={line.id} className={levelName(line.level ?? 0).toLowerCase()}>
+              {line.timestamp && <time dateTime={line.timestamp}>{clock(line.timestamp)}</time>} <b>{levelName(line.level ?? 0)}</b> {line.message}
+            </li>
+          ))}
+        </ol>
+      </div>
     </section>
   );
 }
