@@ -72,7 +72,9 @@ class Bounds:
                 ways.append(("POST", relation.counts.path, "one route for the counts of all parents", together, 0))
                 if relation.counts.unless:
                     ways.append(("POST", f"/{relation.group}/count", "whether that route leaves any out", together, 0))
-            ways += self._counts(source.collection, parents)
+                ways += self._counts(source.collection, parents, how="one a count, where that route can't tell")
+            else:
+                ways += self._counts(source.collection, parents)
         return ways
 
     def _children(self, source: Children, asking: Asking, together: int | None) -> list[Way]:
@@ -141,9 +143,9 @@ class Bounds:
                 ways.append(("POST", path, "the row after each page", parents, times(parents, passed + 1)))
         return ways + (self._counts(collection, parents) if asking.total else [])
 
-    def _counts(self, collection: Collection, parents: int | None) -> list[Way]:
+    def _counts(self, collection: Collection, parents: int | None, how: str = "one a count") -> list[Way]:
         if collection.countable:
-            return [("POST", path_of(collection, "count"), "one a count", parents, 0)]
+            return [("POST", path_of(collection, "count"), how, parents, 0)]
         path = collection.within or path_of(collection, "filter")
         rows = self._rows(collection, self.paged * self._size, self.paged, 0)
         return [("POST", path, "counted by paging", times(parents, self.paged), times(parents, rows))]
