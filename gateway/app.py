@@ -53,7 +53,7 @@ def create_app(
     """Make the gateway, an ASGI application: before the upstream of the settings, or over the embedded server.
 
     `writes` are those of all processes that serve the same clients. `extensions` are Strawberry's, as classes or what
-    makes them; with any, operations are executed by Strawberry's `schema.execute`.
+    makes them; with any, operations are executed by Strawberry's `schema.execute`, but for subscriptions, which have none.
     """
     return Gateway(settings, fill, writes, extensions).app
 

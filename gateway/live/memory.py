@@ -13,6 +13,8 @@ OVERLAP = timedelta(seconds=30)
 LATE = timedelta(minutes=15)
 """How far before that are sought the rows that come late: as far back as Prefect's own socket tells."""
 HORIZON = timedelta(days=3650)
+DEAF = timedelta(seconds=45)
+"""How long a connection may be dead until that is noticed: websockets sends a ping after 20 s, and waits 20 s."""
 REMEMBERED = 1_000
 """Ids that are kept in any case: a server may tell again what it told."""
 
@@ -50,7 +52,7 @@ class Memory(Protocol):
         """Note that a reading came to its end."""
 
     def complete(self) -> None:
-        """Note that up to now nothing is missing."""
+        """Note that up to now nothing was missing, as far as could be heard."""
 
 
 class Journal:
@@ -91,7 +93,7 @@ class Journal:
 
     def complete(self) -> None:
         """Nothing is missing."""
-        self._advance(now(), self._latest)
+        self._advance(now() - DEAF, self._latest)
 
     def _oldest(self) -> datetime:
         return max(self._begun, self._mark - OVERLAP)

@@ -39,6 +39,8 @@ async def gateway(request: pytest.FixtureRequest, tmp_path: Path, quick: None) -
         settings: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'live.db'}"}
         if request.param == "prefect":
             settings = {"upstream": request.getfixturevalue("prefect_server")}
+            async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
+                await http.get(f"{settings['upstream']}/health")
         elif request.param == "without sockets":
             behind = await stack.enter_async_context(open_gateway(**settings))
             settings = {"upstream": f"{behind.url}/api"}
