@@ -30,41 +30,57 @@ class KeyField:
         return value if isinstance(value, str) else None
 
 
-async def find_by(loaders: Loaders, collection: Collection, fields: tuple[KeyField, ...], values: Sequence[str]) -> Any:
-    """Return the row with a unique key; None where there is none. Rows asked at the moment share their reads."""
+async def find_by(
+    loaders: Loaders, collection: Collection, fields: tuple[KeyField, ...], keys: Sequence[tuple[str, ...]]
+) -> list[Any]:
+    """Return the rows with some keys, in their order: None where there is none; a failure is the exception in its place."""
     if len(fields) == 1:
-        return await _by_one(loaders, collection, fields[0].name).read(values[0])
-    key: list[str | None] = []
-    for field, value in zip(fields, values, strict=True):
-        if field.relation is None:
-            key.append(value)
-            continue
-        parent = await _by_one(loaders, field.relation.collection, field.name).read(value)
-        if parent is None:
-            return None
-        key += loaders.rows.column([parent], field.relation.by)
-    return await loaders.of(_by_several, collection, fields).read(orjson.dumps(key).decode())
+        found = await _by_one(loaders, collection, fields[0].name).read_many([key for (key,) in keys])
+        return [found[key] for (key,) in keys]
+    columns = [
+        await _own_keys(loaders, field, column) for field, column in zip(fields, zip(*keys, strict=True), strict=True)
+    ]
+    known: list[Any] = [_whole(key) for key in zip(*columns, strict=True)]
+    asked = [key for key in known if isinstance(key, str)]
+    found = await loaders.of(_by_several, collection, fields).read_many(asked) if asked else {}
+    return [found[key] if isinstance(key, str) else key for key in known]
+
+
+async def _own_keys(loaders: Loaders, field: KeyField, values: Sequence[str]) -> Sequence[Any]:
+    """Return what the rows themselves have for a field of their key: that by which a parent of these values is found."""
+    if field.relation is None:
+        return values
+    parents = await _by_one(loaders, field.relation.collection, field.name).read_many(list(dict.fromkeys(values)))
+    found = {value: row for value, row in parents.items() if row is not None and not isinstance(row, BaseException)}
+    own = dict(zip(found, loaders.rows.column(list(found.values()), field.relation.by), strict=True))
+    return [own.get(value, parents[value]) for value in values]
+
+
+def _whole(parts: tuple[Any, ...]) -> Any:
+    """Write a key as text; where a part of it is none or a failure, that."""
+    lacking = [part for part in parts if not isinstance(part, str)]
+    return lacking[0] if lacking else orjson.dumps(parts).decode()
 
 
 def routes_of(collection: Collection, fields: tuple[KeyField, ...], rows: int) -> Iterator[KeyedRoute]:
-    """Tell how so many rows are found by a key."""
-    if rows == 0:
-        return
+    """Tell how so many rows, at least one, are found by a key."""
     if len(fields) == 1:
-        yield _route_of_one(collection, fields[0].name, rows)
+        yield from _routes_of_one(collection, fields[0].name, rows)
         return
-    yield from (
-        _route_of_one(field.relation.collection, field.name, rows) for field in fields if field.relation is not None
-    )
+    for field in fields:
+        if field.relation is not None:
+            yield from _routes_of_one(field.relation.collection, field.name, rows)
     yield KeyedRoute("POST", filter_path(collection), rows, together=True)
     if rows > 1:  # each that a full page may lack
         yield KeyedRoute("POST", filter_path(collection), rows)
 
 
-def _route_of_one(collection: Collection, key: str, rows: int) -> KeyedRoute:
-    if selects(collection, key):
-        return KeyedRoute("POST", filter_path(collection), rows, together=True)
-    return KeyedRoute("GET", collection.named or "", rows)
+def _routes_of_one(collection: Collection, key: str, rows: int) -> Iterator[KeyedRoute]:
+    selected = selects(collection, key)
+    if selected or rows > 1:
+        yield KeyedRoute("POST", filter_path(collection), rows, together=True)
+    if not selected:  # each that a page may lack
+        yield KeyedRoute("GET", collection.named or "", rows)
 
 
 def _by_one(loaders: Loaders, collection: Collection, key: str) -> Loader:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection as Some
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from resolvers.batches import by
 from resolvers.collection import DECLARED, Collection, Row
 from resolvers.context import Context
 from resolvers.errors import Lacking, NotFound, Rejected, UpstreamError
+from resolvers.loaders import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,20 @@ def asked(types: Some[str]) -> list[Collection]:
     """Return the collections that have rows of some types, all that can be read by id for none."""
     readable = [collection for collection in DECLARED if collection.item]
     return [collection for collection in readable if collection.row.__name__ in types] or readable
+
+
+async def find_many(context: Context, ids: Sequence[str], name: str) -> list[Any]:
+    """Find rows of a type, in the order of their ids: as `find` does, but a failure is the exception in its place."""
+    collections = asked({name})
+    if len(collections) > 1:
+        return await settled([find(context, id_, {name}) for id_ in ids])
+    rows = await by(context.loaders, collections[0]).read_many(ids)
+    return [found_in(collections[0], rows[id_]) for id_ in ids]
+
+
+def found_in(collection: Collection, row: Any) -> Any:
+    """Say of a row which collection has it; nothing and a failure stay what they are."""
+    return row if row is None or isinstance(row, BaseException) else Found(collection, row)
 
 
 async def find(context: Context, id: str, types: Some[str]) -> Found | None:  # noqa: A002  as in REST

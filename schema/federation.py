@@ -3,7 +3,6 @@
 Specification: https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec
 """
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -22,11 +21,16 @@ from resolvers.entities import KeyField, find_by, needed, routes_of
 from resolvers.errors import BadUserInput
 from resolvers.fields import root
 from resolvers.ids import id_argument
-from resolvers.nodes import Found, asked, find
+from resolvers.loaders import settled
+from resolvers.nodes import asked, find_many, found_in
 from resolvers.roots import Root, Route, by_id
 from schema.printing import subgraph_sdl
 
 Keys = Sequence[tuple[KeyField, ...]]
+ID = (KeyField("id"),)
+
+Groups = dict[tuple[str, tuple[KeyField, ...]], list[tuple[int, tuple[str, ...]]]]
+"""Of types and the fields of their keys the places of representations, each with the key's values."""
 
 Representations = Annotated[
     list[FederationAny],
@@ -41,31 +45,27 @@ class Entity:
     collection: Collection
     keys: Keys
 
-    def routes(self, representations: Sequence[dict[str, Any]]) -> Iterator[Route]:
-        """Tell how the rows of representations are found."""
-        ids = {each["id"] for each in representations if isinstance(each.get("id"), str)}
-        if ids:
-            yield from (by_id(each, len(ids)) for each in asked({self.collection.row.__name__}))
-        others = [each for each in representations if "id" not in each]
-        for fields in self.keys:
-            values = {tuple(field.value(each) for field in fields) for each in others}
-            yield from routes_of(self.collection, fields, len([each for each in values if None not in each]))
-
-    async def find(self, context: Context, representation: dict[str, Any]) -> Found | None:
-        """Find the row of a representation; the id counts before the other keys."""
+    def key_of(self, representation: dict[str, Any]) -> tuple[tuple[KeyField, ...], tuple[str, ...]]:
+        """Return the fields of the key that a representation has, and its values; the id counts before the other keys."""
         name = self.collection.row.__name__
         id_ = representation.get("id")
         if id_ is not None:
             if not isinstance(id_, str):
                 raise BadUserInput(f"`representations`: the `id` of a {name} must be a string, got {id_!r:.50}.")
-            return await find(context, id_argument("id", id_), {name})
+            return ID, (id_argument("id", id_),)
         for fields in self.keys:
-            values = [field.value(representation) for field in fields]
-            if None not in values:
-                row = await find_by(context.loaders, self.collection, fields, [str(value) for value in values])
-                return None if row is None else Found(self.collection, row)
+            values = tuple([value for field in fields if (value := field.value(representation)) is not None])
+            if len(values) == len(fields):
+                return fields, values
         told = " or ".join(f"`{key}`" for key in keys_of(self.collection))
         raise BadUserInput(f"`representations`: a {name} must have the fields of a key, as strings: {told}.")
+
+    async def find(self, context: Context, fields: tuple[KeyField, ...], keys: list[tuple[str, ...]]) -> list[Any]:
+        """Find the rows of some keys, in their order; a failure is the exception in its place."""
+        if fields == ID:
+            return await find_many(context, [id_ for (id_,) in keys], self.collection.row.__name__)
+        rows = await find_by(context.loaders, self.collection, fields, keys)
+        return [found_in(self.collection, row) for row in rows]
 
 
 def keys_of(collection: Collection) -> list[str]:
@@ -107,8 +107,7 @@ def entities(collections: Iterable[Collection]) -> Any:
     ]
 
     async def read(context: Context, representations: list[Any], _types: set[str]) -> list[Any]:
-        found = (_found(context, known, each) for each in representations)
-        return await asyncio.gather(*found, return_exceptions=True)
+        return await _find_all(context, known, representations)
 
     return root(
         Root(
@@ -124,20 +123,53 @@ def entities(collections: Iterable[Collection]) -> Any:
     )
 
 
-def _routes(known: Mapping[str, Entity], representations: list[Any]) -> Iterator[Route]:
-    for name, found in known.items():
-        yield from found.routes(
-            [each for each in representations if isinstance(each, dict) and each.get("__typename") == name]
-        )
+def _routes(known: Mapping[str, Entity], representations: Sequence[Any]) -> Iterator[Route]:
+    """Tell how the rows of representations are found."""
+    groups, _ = _grouped(known, representations)
+    for (name, fields), group in groups.items():
+        number = len({values for _, values in group})
+        if fields == ID:
+            yield from (by_id(each, number) for each in asked({name}))
+        else:
+            yield from routes_of(known[name].collection, fields, number)
 
 
-async def _found(context: Context, known: Mapping[str, Entity], representation: Any) -> Found | None:
+async def _find_all(context: Context, known: Mapping[str, Entity], representations: Sequence[Any]) -> list[Any]:
+    """Find the rows of representations: those of a type by the same key together."""
+    groups, wrong = _grouped(known, representations)
+    found: list[Any] = [wrong.get(place) for place in range(len(representations))]
+    work = [
+        known[name].find(context, fields, [values for _, values in group]) for (name, fields), group in groups.items()
+    ]
+    for group, rows in zip(groups.values(), await settled(work), strict=True):
+        for at, (place, _) in enumerate(group):
+            found[place] = rows if isinstance(rows, BaseException) else rows[at]
+    return found
+
+
+def _grouped(known: Mapping[str, Entity], representations: Sequence[Any]) -> tuple[Groups, dict[int, BadUserInput]]:
+    """Group the places of representations by their types and keys; those that are wrong come with their errors."""
+    groups: Groups = {}
+    wrong: dict[int, BadUserInput] = {}
+    for place, each in enumerate(representations):
+        try:
+            name = _name(known, each)
+            fields, values = known[name].key_of(each)
+        except BadUserInput as error:
+            wrong[place] = error
+        else:
+            groups.setdefault((name, fields), []).append((place, values))
+    return groups, wrong
+
+
+def _name(known: Mapping[str, Entity], representation: Any) -> str:
+    """Return the type of a representation. Raises BadUserInput where it has none that is known."""
     name = representation.get("__typename") if isinstance(representation, dict) else None
     if not isinstance(name, str) or name not in known:
         raise BadUserInput(
             f"`representations`: an item must be an object whose `__typename` is one of {', '.join(sorted(known))}."
         )
-    return await known[name].find(context, representation)
+    return name
 
 
 @strawberry.type(name="_Service", description="The schema as a subgraph.")

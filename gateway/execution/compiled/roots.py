@@ -8,7 +8,7 @@ from graphql import GraphQLOutputType
 from pydantic import BaseModel
 
 from gateway.execution.compiled.failures import Failure, Failures, Path
-from gateway.execution.compiled.steps import Run, Selection, Values, completed, regular
+from gateway.execution.compiled.steps import Run, Selection, Values, completed, regular, together
 from resolvers.context import Context
 from resolvers.nodes import Found
 
@@ -92,10 +92,15 @@ class ReadRows:
 
     async def _made(self, run: Run, found: Sequence[Any]) -> list[Any]:
         made: list[Any] = [None] * len(found)
-        for model, selection in self.selections.items():
-            at = [index for index, each in enumerate(found) if each is not None and _model(each) is model]
-            rows = [each.row if isinstance(each, Found) else each for each in (found[index] for index in at)]
-            for index, value in zip(at, await selection.complete(run, rows), strict=True):
+        places: dict[type[BaseModel] | None, list[int]] = {}
+        for index, each in enumerate(found):
+            if each is not None:
+                places.setdefault(_model(each), []).append(index)
+        work = [
+            self.selections[model].complete(run, [_row(found[index]) for index in at]) for model, at in places.items()
+        ]
+        for at, values in zip(places.values(), await together(work), strict=True):
+            for index, value in zip(at, values, strict=True):
                 made[index] = value
         return made
 
@@ -105,6 +110,10 @@ class ReadRows:
             if each is not None:
                 selection = next(part for part in self.selections.values() if isinstance(each, part.made))
                 yield from selection.failures(failures, each, path if index is None else (*path, index))
+
+
+def _row(found: Any) -> Any:
+    return found.row if isinstance(found, Found) else found
 
 
 def _model(found: Any) -> type[BaseModel] | None:
