@@ -98,21 +98,26 @@ CODINGS = (
 )
 """In our order, which counts where the client likes several equally: the quickest first, and zstd is the smallest too."""
 
+_OF_PROGRAMS = (*CODINGS[1:3], CODINGS[0], IDENTITY)
+# @whatwg-node/fetch, by which GraphQL's tools on Node ask, lists zstd where its Node (before 22.15) cannot read it, and the
+# tool ends. Browsers list it where they read it, and tell `Sec-Fetch-Mode` wherever they list it.
+
 _ALIASES = {"x-gzip": "gzip"}
 _UNNAMED = {IDENTITY.name: 1e-9}  # liked least, while other codings must be named
 
 
 @remembered
-def codings(accept: str | None) -> Codings | None:
+def codings(accept: str | None, browser: bool) -> Codings | None:
     """Return the codings that a client wants by its `Accept-Encoding`, None where it takes none of ours.
 
-    Without the header answers go as they are.
+    Without the header answers go as they are. A program that is no browser gets zstd where it likes it best.
     """
+    offers = CODINGS if browser else _OF_PROGRAMS
     if accept is None:
         return Codings(IDENTITY, IDENTITY)
     named = {_ALIASES.get(choice.name, choice.name): choice.quality for choice in choices(accept)}
-    liked = [named.get(coding.name, named.get("*", _UNNAMED.get(coding.name, 0.0))) for coding in CODINGS]
-    best = CODINGS[liked.index(max(liked))]
+    liked = [named.get(coding.name, named.get("*", _UNNAMED.get(coding.name, 0.0))) for coding in offers]
+    best = offers[liked.index(max(liked))]
     if not max(liked):
         return None
     return Codings(IDENTITY if liked[-1] else best, best)

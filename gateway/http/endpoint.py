@@ -29,7 +29,7 @@ OR_PAGE = (*MEDIA, HTML)
 Raw = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
-_EVERY: Raw = [(b"cache-control", b"no-store"), (b"vary", b"accept, accept-encoding")]
+_EVERY: Raw = [(b"cache-control", b"no-store"), (b"vary", b"accept, accept-encoding, sec-fetch-mode")]
 _TYPED: dict[str, Raw] = {
     media: [*_EVERY, (b"content-type", f"{media}; charset=utf-8".encode()), (b"x-content-type-options", b"nosniff")]
     for media in MEDIA
@@ -157,7 +157,7 @@ def _acceptable(headers: Headers, offers: tuple[str, ...]) -> tuple[str, Codings
     media = preferred(accept, MEDIA) or (JSON if accepted(accept) else preferred(accept, offers))
     if media is None:
         raise Refusal(406, f"Answers are {' or '.join(offers)}: accept one of them.")
-    wanted = codings(headers.get(b"accept-encoding"))
+    wanted = codings(headers.get(b"accept-encoding"), headers.get(b"sec-fetch-mode") is not None)
     if wanted is None:
         raise Refusal(406, "Answers are encoded with zstd, br, gzip or identity: accept one of them.")
     return media, wanted
