@@ -35,18 +35,6 @@ async def check_trusted(manifest: Path, name: str) -> None:
     assert refused.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_ONLY"
 
 
-async def test_typed_documents_are_made_and_type_check(project: Make) -> None:
-    typed = project(
-        "typescript", "@graphql-codegen/cli@7.4.3", "@graphql-codegen/client-preset@6.2.0", GRAPHQL, "typescript@5.9.3"
-    )
-    await anyio.to_thread.run_sync(typed.run, "graphql-codegen", "--config", "codegen.json")
-    await anyio.to_thread.run_sync(typed.run, "tsc")
-    manifest = typed.path / "src" / "gql" / "persisted-documents.json"
-    documents = json.loads(manifest.read_text()).values()
-    assert {document.split("(")[0] for document in documents} == {"query Board", "mutation Cancel"}
-    await check_trusted(manifest, "Board")
-
-
 @pytest.fixture(scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """A gateway over the embedded server, with a thousand flow runs of one flow, and one of another kind."""
@@ -62,6 +50,21 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
             assert set(await asyncio.gather(*map(make, range(start, start + AT_ONCE)))) == {201}
         assert (await opened.http.post("/api/flow_runs/", json={"flow_id": flow, "name": "other"})).status_code == 201
         yield opened
+
+
+async def test_typed_documents_are_made_and_type_check(project: Make, gateway: Gateway) -> None:
+    typed = project(
+        "typescript", "@graphql-codegen/cli@7.4.3", "@graphql-codegen/client-preset@6.2.0", GRAPHQL, "typescript@5.9.3"
+    )
+    # The schema is read from the gateway, as most do: by introspection, with the tools' own HTTP client.
+    config = (typed.path / "codegen.json").read_text()
+    (typed.path / "codegen.json").write_text(config.replace("schema.graphql", f"{gateway.url}/graphql"))
+    await anyio.to_thread.run_sync(typed.run, "graphql-codegen", "--config", "codegen.json")
+    await anyio.to_thread.run_sync(typed.run, "tsc")
+    manifest = typed.path / "src" / "gql" / "persisted-documents.json"
+    documents = json.loads(manifest.read_text()).values()
+    assert {document.split("(")[0] for document in documents} == {"query Board", "mutation Cancel"}
+    await check_trusted(manifest, "Board")
 
 
 async def test_apollo_client_and_urql_page_through_a_thousand_runs(project: Make, gateway: Gateway) -> None:
