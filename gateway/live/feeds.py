@@ -43,6 +43,8 @@ AGAIN = (1.0, 6.0, 20.0)
 """Seconds after a connection at which is read what came before it: a server writes down some seconds later what it tells."""
 AUDIT = 30.0
 """Seconds between two reads beside a socket: Prefect leaves out what does not fit into its queue of 256."""
+BURST = (200, 2.0)
+"""So many rows in so many seconds may be what is left of more: that is read after AGAIN[1] seconds."""
 EVERY_LATE = 15.0
 """Seconds until rows that come late are sought again."""
 PATIENCE = 10
@@ -84,6 +86,10 @@ class Feed:
     """Whether the socket tells all there is, as far as is known."""
     _settled: bool = False
     """Whether what came before the connection has been read for the last time."""
+    _burst: tuple[float, int] = (-math.inf, 0)
+    """Since when rows are counted, and how many came."""
+    _hurry: float = math.inf
+    """When is read what a burst may have left out."""
     _held: list[Row] | None = None
     """What the socket told before the first reading after its connection."""
     _late: float = 0.0
@@ -152,6 +158,12 @@ class Feed:
 
     def _hear(self, row: Row) -> None:
         """Tell a row of the socket, after what came before the connection."""
+        at = asyncio.get_running_loop().time()
+        since, number = self._burst if at - self._burst[0] <= BURST[1] else (at, 0)
+        self._burst = (since, number + 1)
+        if number + 1 == BURST[0]:
+            self._hurry = at + AGAIN[1]
+            self._woken.set()
         if self._held is None:
             self._tell(self._memory.news([row]))
         else:
@@ -196,12 +208,14 @@ class Feed:
             return backoff(self._failures)
         if self._connected is None or not self._trusted:
             return backoff(1)
-        since = asyncio.get_running_loop().time() - self._connected
-        return next((moment - since for moment in AGAIN if moment > since), AUDIT)
+        at = asyncio.get_running_loop().time()
+        since = at - self._connected
+        return min(self._hurry - at, next((moment - since for moment in AGAIN if moment > since), AUDIT))
 
     async def _catch_up(self) -> None:
         loop = asyncio.get_running_loop()
         begun, connected, settled = loop.time(), self._connected, self._settled
+        self._hurry = self._hurry if begun < self._hurry else math.inf
         reading = self._memory.begin()
         missed = await self._tell_read(reading, reading.span)
         if reading.late and begun >= self._late:
