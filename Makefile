@@ -27,7 +27,7 @@ fuzz: .venv/dev.installed ## Compares compiled plans, and answers in parts, with
 	@PREFECT_GRAPHQL_TEST_CASES=$(or $(CASES),3000) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),$$(date +%s)) \
 	$(BIN)/python -m pytest tests/gateway/execution/compiled/test_alike.py tests/gateway/execution/compiled/test_together.py \
 	tests/gateway/incremental/test_alike.py tests/gateway/incremental/test_reference.py \
-		tests/gateway/execution/test_explain.py
+	tests/gateway/execution/test_explain.py
 
 alike: .venv/dev.installed ## Sends EXAMPLES=20 generated requests of every route to Prefect and the embedded server, from SEED=0; writes deploy/readme/differences.md.
 	@PREFECT_GRAPHQL_TEST_EXAMPLES=$(or $(EXAMPLES),20) PREFECT_GRAPHQL_TEST_SEED=$(or $(SEED),0) \
