@@ -73,6 +73,8 @@ async def test_each_answer_comes_with_its_call_plan(gateway, visit):
     await expect(plan.get_by_role("button").first).to_contain_text("3 REST calls")
     calls = plan.locator("tbody tr")
     await expect(calls).to_contain_text(["POST /flow_runs/filter", "POST /task_runs/filter", "POST /logs/filter"])
+    # One run's task runs and logs are asked for by its id alone: nothing is batched, states are no ids.
+    await expect(calls.locator(".remarks")).to_have_text(["", "", ""])
     bars = [await bar.bounding_box() for bar in await calls.locator(".waterfall span").all()]
     assert [bar["width"] > 0 for bar in bars] == [True] * 3
     assert bars[1]["x"] >= bars[0]["x"] + bars[0]["width"]  # the second level waits for the first

@@ -18,11 +18,13 @@ export function planOfTab() {
   };
 }
 
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 // What a call was made for at once: the longest list of ids in its body.
 function ids(body) {
   if (body === null || typeof body !== "object") return 0;
   const inner = Object.entries(body).map(([key, value]) =>
-    Array.isArray(value) && (key === "any_" || key.endsWith("_ids")) ? value.length : ids(value),
+    Array.isArray(value) && (key === "any_" || key.endsWith("_ids")) && ID.test(value[0]) ? value.length : ids(value),
   );
   return Math.max(0, ...inner);
 }
