@@ -12,6 +12,7 @@ from zlib import crc32
 from gateway.execution import Answer, Execution
 from gateway.execution.request import as_json
 from gateway.http.multipart import Pending
+from gateway.settings import Settings
 from tests.gateway.execution.compiled.alike import (
     MOST_ROWS,
     WORLDS,
@@ -108,9 +109,14 @@ async def in_parts(case: Case, situation: Situation) -> Told:
 
 
 def executing(case: Case, situation: Situation) -> tuple[RandomUpstream, Execution]:
+    """Make an upstream, and an execution over it with room for what is added to a document."""
     upstream = RandomUpstream(case.seed % WORLDS, situation.faults)
-    settings = case.settings.model_copy(update={"max_directives": 10_000, "max_fields": 100_000})
-    return upstream, execution(upstream, settings, compiled=False)
+    return upstream, execution(upstream, roomy(case), compiled=False)
+
+
+def roomy(case: Case) -> Settings:
+    """Return the settings of a case with room for what is added to its document."""
+    return case.settings.model_copy(update=dict.fromkeys(("max_directives", "max_fields", "max_aliases"), 100_000))
 
 
 def _errors(errors: Iterable[dict[str, Any]]) -> Errors:

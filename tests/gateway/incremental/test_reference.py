@@ -33,7 +33,7 @@ from graphql import (
 from gateway.execution.documents import Document, Documents
 from tests.gateway.execution.compiled.alike import BUILT, PATIENT, Case, Situation
 from tests.gateway.execution.compiled.test_alike import CASES, SEED
-from tests.gateway.incremental.alike import Errors, Path, Told, drawn_parts, executing, in_parts, undirected
+from tests.gateway.incremental.alike import Errors, Path, Told, drawn_parts, executing, in_parts, roomy, undirected
 from tests.gateway.incremental.merged import Merged
 from tests.gateway.incremental.test_clients import PACKAGES
 
@@ -68,7 +68,7 @@ async def answers(case: Case, situation: Situation) -> dict[str, Any]:
             return SelectionSetNode(selections=(*node.selections, kind))
 
     _, execution = executing(case, situation)
-    execution.documents = EachByItself(BUILT, case.settings)
+    execution.documents = EachByItself(BUILT, roomy(case))
     text = print_ast(visit(parse(undirected(case.operation.text)), Kinds()))
     answer = await execution.run(replace(situation.request(case.operation), query=text))
     errors = {tuple(each["path"]): each["message"] for each in answer.errors}
