@@ -34,7 +34,7 @@ def _values(work_pool: WorkPoolCreate | WorkPoolUpdate) -> Row:
     """Return what is given of a work pool; where code and results are stored is said in full."""
     values: Row = work_pool.model_dump(mode="json", exclude_unset=True)
     check_template(values)
-    if values.get("storage_configuration"):
+    if values.get("storage_configuration") is not None:
         values["storage_configuration"] = STORAGE | values["storage_configuration"]
     return values
 
@@ -59,13 +59,13 @@ async def create_work_pool(request: Request, work_pool: WorkPoolCreate) -> Respo
 async def update_work_pool(request: Request, name: str, work_pool: WorkPoolUpdate) -> None:
     """Change a work pool."""
     values = _values(work_pool)
-    if values.get("storage_configuration", STORAGE) is None:
-        raise HTTPException(409, CONFLICT)
     if is_reserved(name) and values.keys() - {"is_paused", "concurrency_limit"}:
         raise HTTPException(403, f"{RESERVED} and can only be updated to set concurrency limits or pause.")
 
     def update(connection: Connection) -> tuple[int, None]:
         pool = pool_named(connection, name)
+        if values.get("storage_configuration", STORAGE) is None:
+            raise HTTPException(409, CONFLICT)
         before = pool_row(connection, pool["id"])
         stored.change(connection, POOLS, pool["id"], values)
         if before:

@@ -128,9 +128,10 @@ def counts(
             f"reduce the time range to produce {MOST_INTERVALS} buckets or fewer.",
         )
     if by in (EventCountable.DAY, EventCountable.TIME):
-        step = UNITS[EventTimeUnit.DAY] if by is EventCountable.DAY else step
-        intervals = list(_intervals(since, until, unit, UNITS[unit] * interval))
-        return lambda connection: _in_intervals(connection, filter_, step, intervals)
+        intervals = list(_intervals(since, until, unit, step))
+        # As in Prefect: what is counted by day is so whatever the interval, which is told nevertheless.
+        counted = UNITS[EventTimeUnit.DAY] if by is EventCountable.DAY else step
+        return lambda connection: _in_intervals(connection, filter_, counted, [(*each, step) for each in intervals])
     return lambda connection: _alike(connection, filter_, by)
 
 
@@ -152,7 +153,7 @@ def _end_of(moment: datetime, unit: EventTimeUnit) -> datetime:
 
 
 def _in_intervals(
-    connection: Connection, filter_: EventFilter, step: timedelta, intervals: list[tuple[int, datetime]]
+    connection: Connection, filter_: EventFilter, step: timedelta, intervals: list[tuple[int, datetime, timedelta]]
 ) -> list[Row]:
     length = step // MICROSECOND
     # Counted from before the epoch on, where integer division is floor.
@@ -168,9 +169,9 @@ def _in_intervals(
             "label": start.isoformat(),
             "count": found.get(number, 0),
             "start_time": start,
-            "end_time": start + step - MICROSECOND,
+            "end_time": start + told - MICROSECOND,
         }
-        for index, (number, start) in enumerate(intervals)
+        for index, (number, start, told) in enumerate(intervals)
     ]
 
 
