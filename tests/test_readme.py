@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,13 @@ def test_the_query_has_the_answer(tmp_path: Path) -> None:
     run("demo", "--embedded", "--database", database)
     answer = run("query", "--embedded", "--database", database, block("query"))
     assert json.loads(answer) == json.loads(block("answer"))
+
+
+def test_explain_prints_what_stands_there() -> None:
+    command, *lines = block("explain").splitlines()
+    assert command.startswith("$ prefect-graphql ")
+    printed = run(*shlex.split(command)[2:])
+    assert [line.rstrip() for line in printed.splitlines()] == lines
 
 
 @pytest.mark.parametrize("document", re.findall(r"^```graphql\n(.*?)```", README, re.MULTILINE | re.DOTALL))
