@@ -116,7 +116,8 @@ def executing(case: Case, situation: Situation) -> tuple[RandomUpstream, Executi
 
 def roomy(case: Case) -> Settings:
     """Return the settings of a case with room for what is added to its document."""
-    return case.settings.model_copy(update=dict.fromkeys(("max_directives", "max_fields", "max_aliases"), 100_000))
+    limits = ("max_tokens", "max_directives", "max_fields", "max_root_fields", "max_aliases")
+    return case.settings.model_copy(update=dict.fromkeys(limits, 100_000))
 
 
 def _errors(errors: Iterable[dict[str, Any]]) -> Errors:
