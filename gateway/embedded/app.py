@@ -10,52 +10,51 @@ from pydantic import SecretStr
 
 from gateway.embedded import (
     artifact_writes,
-    block_document_writes,
-    block_schema_writes,
-    block_type_writes,
-    cancelled_children,
-    concurrency_leases,
-    concurrency_limits,
     conformity,
-    deployment_runs,
-    deployment_writes,
-    flow_run_graph,
-    flow_run_inputs,
-    flow_run_reads,
-    flow_run_writes,
     flow_writes,
-    foreman,
-    global_concurrency_limits,
-    handed_out,
     log_writes,
     named_reads,
-    observed_states,
-    overdue,
     reads,
     saved_search_writes,
-    schedule_writes,
-    scheduler,
     server_reads,
     server_settings,
-    slots,
-    state_writes,
-    task_run_writes,
-    task_workers,
     ui_reads,
     variable_writes,
-    work_pool_writes,
-    work_queue_writes,
-    worker_channel,
-    workers,
 )
 from gateway.embedded.automations import routes as automations
 from gateway.embedded.automations.engine import Engine
+from gateway.embedded.blocks import document_writes as block_document_writes
+from gateway.embedded.blocks import schema_writes as block_schema_writes
+from gateway.embedded.blocks import type_writes as block_type_writes
+from gateway.embedded.concurrency import global_limits as global_concurrency_limits
+from gateway.embedded.concurrency import leases as concurrency_leases
+from gateway.embedded.concurrency import tag_limits as concurrency_limits
+from gateway.embedded.deployments import runs as deployment_runs
+from gateway.embedded.deployments import writes as deployment_writes
 from gateway.embedded.events import order, retention, sockets
 from gateway.embedded.events import routes as events
 from gateway.embedded.failures import add_failures
 from gateway.embedded.hot import Router, Server
+from gateway.embedded.runs import (
+    cancelled_children,
+    flow_run_reads,
+    flow_run_writes,
+    observed_states,
+    overdue,
+    state_writes,
+    task_run_writes,
+    task_workers,
+)
+from gateway.embedded.runs import graph as flow_run_graph
+from gateway.embedded.runs import inputs as flow_run_inputs
+from gateway.embedded.schedules import scheduler
+from gateway.embedded.schedules import writes as schedule_writes
 from gateway.embedded.services import Service, working
 from gateway.embedded.store import open_store
+from gateway.embedded.work import channel as worker_channel
+from gateway.embedded.work import foreman, handed_out, slots, workers
+from gateway.embedded.work import pool_writes as work_pool_writes
+from gateway.embedded.work import queue_writes as work_queue_writes
 from gateway.http.page.docs import add_docs
 from gateway.settings import Settings
 from resolvers.collection import Collection

@@ -11,10 +11,10 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from gateway.embedded.hot import Router
-from gateway.embedded.hydration import Absent, Placeholder, Problem, made, variables
-from gateway.embedded.parameters import CIRCULAR, repaired
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
+from gateway.embedded.runs.hydration import Absent, Placeholder, Problem, made, variables
+from gateway.embedded.runs.parameters import CIRCULAR, repaired
 from schema.server import SchemaValidation
 
 Json = dict[str, Any]

@@ -17,7 +17,7 @@ from gateway.embedded.database import DatabaseError
 from gateway.embedded.expressions import member
 from gateway.embedded.prepared import Prepared
 from gateway.embedded.tables import CONFIGURATIONS, TABLES
-from gateway.embedded.types import dump_json
+from gateway.embedded.tables.types import dump_json
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

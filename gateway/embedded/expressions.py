@@ -21,8 +21,8 @@ from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import Boolean, Text
 
-from gateway.embedded.tags import TAGS
-from gateway.embedded.types import TextList, microseconds
+from gateway.embedded.tables.tags import TAGS
+from gateway.embedded.tables.types import TextList, microseconds
 
 
 class _Truth(FunctionElement[bool]):

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from sqlalchemy import ColumnElement, Connection, select
 
-from gateway.embedded.bodies import Page, body, groups_of, page_limit
 from gateway.embedded.hot import Router
-from gateway.embedded.queries import conditions
+from gateway.embedded.reading.bodies import Page, body, groups_of, page_limit
+from gateway.embedded.reading.queries import conditions
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_row, read_rows
 from gateway.embedded.shapes import Row

@@ -9,7 +9,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 from starlette.requests import HTTPConnection
 
-from gateway.embedded.bodies import (
+from gateway.embedded.database import Database
+from gateway.embedded.hot import Hot, Read, Router
+from gateway.embedded.reading.bodies import (
     Body,
     History,
     NumberedPage,
@@ -21,12 +23,10 @@ from gateway.embedded.bodies import (
     page_limit,
     sort_of,
 )
-from gateway.embedded.database import Database
-from gateway.embedded.history import read_history
-from gateway.embedded.hot import Hot, Read, Router
-from gateway.embedded.queries import order, page
+from gateway.embedded.reading.queries import order, page
+from gateway.embedded.reading.scouts import counted, planned, scouted
 from gateway.embedded.rows import dump, read_by, read_rows
-from gateway.embedded.scouts import counted, planned, scouted
+from gateway.embedded.runs.history import read_history
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES
 from resolvers.collection import Collection

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, select
 
-from gateway.embedded.block_rows import complete_documents, complete_schemas
+from gateway.embedded.blocks.rows import complete_documents, complete_schemas
 from gateway.embedded.expressions import member
 from gateway.embedded.prepared import Prepared, values_of
 from gateway.embedded.shapes import Row, shape_of
 from gateway.embedded.tables import CONCURRENCY_LIMITS, DEPLOYMENT_SCHEDULES, TABLES
-from gateway.embedded.types import microseconds
+from gateway.embedded.tables.types import microseconds
 
 POOL_SLOTS = ("PENDING", "RUNNING")
 QUEUE_SLOTS = ("PENDING", "RUNNING", "CANCELLING")

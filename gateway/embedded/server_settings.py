@@ -7,8 +7,8 @@ from fastapi import HTTPException, Request, Response
 from pydantic_core import from_json
 from sqlalchemy import Connection, delete, insert, select
 
-from gateway.embedded.bodies import LIMIT
 from gateway.embedded.hot import Router
+from gateway.embedded.reading.bodies import LIMIT
 from gateway.embedded.reads import JSON, MISSING, database_of
 from gateway.embedded.rows import dump
 from gateway.embedded.tables import CONFIGURATIONS, TABLES

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Table, delete, insert, select, update
 from gateway.embedded.database import Database
 from gateway.embedded.moments import now
 from gateway.embedded.tables import METADATA
-from gateway.embedded.types import STRING, Timestamp
+from gateway.embedded.tables.types import STRING, Timestamp
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Boolean, Column, Table
 
-from gateway.embedded.columns import HIDDEN
-from gateway.embedded.types import EPOCH, Document, Duration, Timestamp
+from gateway.embedded.tables.columns import HIDDEN
+from gateway.embedded.tables.types import EPOCH, Document, Duration, Timestamp
 from schema.states import StateType
 
 Row = dict[str, Any]

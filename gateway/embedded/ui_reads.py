@@ -8,17 +8,17 @@ from fastapi import Body, HTTPException, Request, Response
 from pydantic import Field
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, exists, func, select, type_coerce
 
-from gateway.embedded import bodies
-from gateway.embedded.bodies import body, groups_of, sort_of
 from gateway.embedded.expressions import estimated_lateness, estimated_run_time, member, now, start
 from gateway.embedded.hot import Router
 from gateway.embedded.moments import in_utc
-from gateway.embedded.queries import conditions, order
+from gateway.embedded.reading import bodies
+from gateway.embedded.reading.bodies import body, groups_of, sort_of
+from gateway.embedded.reading.queries import conditions, order
 from gateway.embedded.reads import JSON, MISSING, NOT_FOUND, database_of, found
 from gateway.embedded.rows import dump, read_by
 from gateway.embedded.shapes import TERMINAL, Row
 from gateway.embedded.tables import TABLES
-from gateway.embedded.types import microseconds
+from gateway.embedded.tables.types import microseconds
 from schema.flow_runs import FLOW_RUNS, FlowRunSort
 from schema.states import StateType
 from schema.task_runs import TASK_RUNS, TaskRun, TaskRunFilter

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, delete
 
 from gateway.embedded.hot import Hot
-from gateway.embedded.queries import page
+from gateway.embedded.reading.queries import page
 from gateway.embedded.reads import JSON, database_of
 from gateway.embedded.rows import dump
 from gateway.embedded.tables import TABLES

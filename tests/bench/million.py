@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 from gateway.embedded import stored
 from gateway.embedded.database import open_database
 from gateway.embedded.tables import METADATA, TABLES
-from gateway.embedded.types import microseconds
+from gateway.embedded.tables.types import microseconds
 from tests.bench.processes import CACHE
 
 FILE = CACHE / "million.db"

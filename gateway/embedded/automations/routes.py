@@ -16,14 +16,14 @@ from gateway.embedded.automations import body, templates
 from gateway.embedded.automations.actions import RunDeployment
 from gateway.embedded.automations.body import AutomationCreate, AutomationPartialUpdate, AutomationUpdate
 from gateway.embedded.automations.tables import AUTOMATIONS, RELATED
-from gateway.embedded.deployments import load_deployment, pool_of
+from gateway.embedded.deployments.rows import load_deployment, pool_of
 from gateway.embedded.events import emit, lifecycle
 from gateway.embedded.events.lifecycle import Change
 from gateway.embedded.failures import Missing
 from gateway.embedded.hot import Router
-from gateway.embedded.parameters import check_job_variables
 from gateway.embedded.reads import JSON, MISSING, database_of
 from gateway.embedded.rows import dump, read_by, read_rows
+from gateway.embedded.runs.parameters import check_job_variables
 from gateway.embedded.shapes import Row
 from gateway.embedded.writes import answer, remove
 from schema.automations import Automation

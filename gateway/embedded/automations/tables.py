@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table
 
 from gateway.embedded.tables import METADATA, TABLES
-from gateway.embedded.types import STRING, Document, Timestamp
+from gateway.embedded.tables.types import STRING, Document, Timestamp
 
 AUTOMATIONS = TABLES["automations"]
 

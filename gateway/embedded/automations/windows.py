@@ -21,7 +21,7 @@ from gateway.embedded.automations.rules import Rule
 from gateway.embedded.automations.tables import WINDOWS
 from gateway.embedded.automations.triggers import NONE
 from gateway.embedded.events import Event
-from gateway.embedded.types import dump_json
+from gateway.embedded.tables.types import dump_json
 
 LOOK_BACK = timedelta(minutes=15)
 """How long before the first event that counts others may have occurred that count with it."""

@@ -12,7 +12,7 @@ from gateway.embedded.events.labels import ID, NAME, ROLE
 from gateway.embedded.events.tables import EVENTS, INVOLVED
 from gateway.embedded.expressions import any_element, label, member
 from gateway.embedded.moments import in_utc
-from gateway.embedded.search import search
+from gateway.embedded.reading.search import search
 from schema.events import EventAnyResourceFilter, EventFilter, EventNameFilter, EventRelatedFilter, EventResourceFilter
 
 Condition = ColumnElement[bool]

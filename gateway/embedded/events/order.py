@@ -19,7 +19,7 @@ from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.services import Service
 from gateway.embedded.tables import METADATA
-from gateway.embedded.types import STRING, Timestamp
+from gateway.embedded.tables.types import STRING, Timestamp
 
 WAITS = timedelta(minutes=15)
 """How long an event waits for the one that it follows."""

@@ -15,7 +15,7 @@ from gateway.embedded.events.filters import conditions, name_of, span
 from gateway.embedded.events.tables import EVENTS
 from gateway.embedded.prepared import values_of
 from gateway.embedded.shapes import Row, shape_of
-from gateway.embedded.types import EPOCH, MICROSECOND
+from gateway.embedded.tables.types import EPOCH, MICROSECOND
 from schema.events import EventCountable, EventFilter, EventOccurredFilter, EventOrder, EventQuery, EventTimeUnit
 
 PAGE = 50

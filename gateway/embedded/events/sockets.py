@@ -23,7 +23,7 @@ from gateway.embedded.events.tables import EVENTS
 from gateway.embedded.events.tail import INTERVAL, Tail
 from gateway.embedded.hot import Router
 from gateway.embedded.moments import now
-from gateway.embedded.queries import conditions as conditions_of
+from gateway.embedded.reading.queries import conditions as conditions_of
 from gateway.embedded.rows import dump
 from gateway.embedded.shapes import Row
 from gateway.embedded.tables import TABLES

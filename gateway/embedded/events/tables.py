@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Index, Table
 
 from gateway.embedded.tables import METADATA
-from gateway.embedded.types import STRING, Document, Timestamp
+from gateway.embedded.tables.types import STRING, Document, Timestamp
 
 EVENTS = Table(
     "events",

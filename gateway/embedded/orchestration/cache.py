@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, ForeignKey, Index, Table, insert, sel
 from gateway.embedded.moments import now
 from gateway.embedded.orchestration.states import State, read_state
 from gateway.embedded.tables import METADATA, TABLES
-from gateway.embedded.types import STRING, Timestamp
+from gateway.embedded.tables.types import STRING, Timestamp
 
 STATES = TABLES["task_run_states"]
 

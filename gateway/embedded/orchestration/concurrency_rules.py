@@ -9,9 +9,9 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 from strawberry import ID
 
-from gateway.embedded import concurrency_leases as leases
 from gateway.embedded import stored
-from gateway.embedded.concurrency import LIMITS, LONGEST_WAIT, TAG, deadlock, read_limits, take, taken
+from gateway.embedded.concurrency import leases
+from gateway.embedded.concurrency.slots import LIMITS, LONGEST_WAIT, TAG, deadlock, read_limits, take, taken
 from gateway.embedded.expressions import member
 from gateway.embedded.moments import now
 from gateway.embedded.orchestration.states import State

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Table
 
-from gateway.embedded import stored, task_queue
+from gateway.embedded import stored
 from gateway.embedded.events import emit
 from gateway.embedded.orchestration import bookkeeping, policies
 from gateway.embedded.orchestration.bookkeeping import Entry
@@ -15,8 +15,9 @@ from gateway.embedded.orchestration.concurrency_rules import release_flow_run, r
 from gateway.embedded.orchestration.events import state_change
 from gateway.embedded.orchestration.states import State, is_kept, read_state
 from gateway.embedded.orchestration.transition import Row, Rules, Transition, conclude, consult
+from gateway.embedded.runs import task_queue
 from gateway.embedded.tables import TABLES
-from gateway.embedded.types import dump_json
+from gateway.embedded.tables.types import dump_json
 from schema.states import StateDetails, StateType
 
 JSON = ("state", "empirical_policy")

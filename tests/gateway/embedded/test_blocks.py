@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.embedded import create_app
-from gateway.embedded.block_secrets import HIDDEN, hidden, kept
+from gateway.embedded.blocks.secrets import HIDDEN, hidden, kept
 
 DATA = {"word": "w", "none": None, "empty": {}, "nested": {"a": "b", "c": {"d": 1}}, "plain": "p"}
 

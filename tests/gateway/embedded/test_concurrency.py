@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, update
 
 from gateway.embedded import create_app
-from gateway.embedded.concurrency import LIMITS, OCCUPANCY
-from gateway.embedded.concurrency_leases import LEASES, reclaim_all
+from gateway.embedded.concurrency.leases import LEASES, reclaim_all
+from gateway.embedded.concurrency.slots import LIMITS, OCCUPANCY
 from gateway.embedded.moments import now
 from gateway.embedded.orchestration.runs import mark_late
 from tests.postgres import Postgres

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from gateway.embedded.database import Database, DatabaseError, open_database
-from gateway.embedded.types import STRING, Document, Duration, Tags, Timestamp
+from gateway.embedded.tables.types import STRING, Document, Duration, Tags, Timestamp
 from tests.postgres import Postgres
 
 METADATA = MetaData()

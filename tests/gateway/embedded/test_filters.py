@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from sqlalchemy import Connection, Select, create_engine, event, literal, select
 
-from gateway.embedded.bodies import Body, body, groups_of
 from gateway.embedded.database import Database, open_database
-from gateway.embedded.queries import Groups, conditions, count, page
-from gateway.embedded.scouts import counted, planned
-from gateway.embedded.search import search
+from gateway.embedded.reading.bodies import Body, body, groups_of
+from gateway.embedded.reading.queries import Groups, conditions, count, page
+from gateway.embedded.reading.scouts import counted, planned
+from gateway.embedded.reading.search import search
 from gateway.embedded.tables import METADATA, TABLES
 from schema import COLLECTIONS
 from schema.flow_runs import FlowRunSort

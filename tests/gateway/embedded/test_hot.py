@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.embedded import create_app, expressions
 from gateway.embedded.hot import Server
-from gateway.embedded.types import MICROSECOND, microseconds
+from gateway.embedded.tables.types import MICROSECOND, microseconds
 
 FLOWS = [{"name": "first", "tags": ["a"]}, {"name": "second"}]
 JSON = {"content-type": "application/json"}

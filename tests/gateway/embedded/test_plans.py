@@ -12,8 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.embedded import create_app, scouts
+from gateway.embedded import create_app
 from gateway.embedded.database import open_database
+from gateway.embedded.reading import scouts
 from gateway.embedded.tables import METADATA
 from tests.bench.plans import Question, plans_of, questions, reads_whole_table
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
-from gateway.embedded.schedule_dates import dates
+from gateway.embedded.schedules.dates import dates
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 # The night in which clocks go forward in Europe, and that in which they go back.

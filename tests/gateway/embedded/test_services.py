@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import update
 
 from gateway.embedded import create_app
-from gateway.embedded.cancelled_children import cancel_subflow_runs, cancel_task_runs
-from gateway.embedded.foreman import look_after
-from gateway.embedded.overdue import end_cancelling, fail_expired_pauses, mark_late_runs
-from gateway.embedded.scheduler import schedule_all, schedule_changed
+from gateway.embedded.runs.cancelled_children import cancel_subflow_runs, cancel_task_runs
+from gateway.embedded.runs.overdue import end_cancelling, fail_expired_pauses, mark_late_runs
+from gateway.embedded.schedules.scheduler import schedule_all, schedule_changed
 from gateway.embedded.services import LEASES, take
 from gateway.embedded.tables import TABLES
+from gateway.embedded.work.foreman import look_after
 
 Row = dict[str, Any]
 

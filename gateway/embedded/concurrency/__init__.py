@@ -1,0 +1,1 @@
+"""Concurrency: the slots of limits, who holds them and for how long."""

@@ -1,0 +1,1 @@
+"""Deployments: created, changed, run, and told of."""

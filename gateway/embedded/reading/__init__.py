@@ -1,0 +1,1 @@
+"""Reading: a body's filters, sort and page to SQL."""

@@ -1,0 +1,1 @@
+"""Schedules: when they are due, how they are kept, and the scheduler that makes their runs."""

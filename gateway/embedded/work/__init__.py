@@ -1,0 +1,1 @@
+"""Work: pools, their queues, and the workers that ask for runs."""
