@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from gateway.serving import rest_app
 from gateway.settings import Settings
 from tests.gateway.test_websockets import PREFECT, before, closed, opened, refused, served
+from tests.services import patiently
 
 pytestmark = pytest.mark.usefixtures("no_environment")
 
@@ -93,7 +94,8 @@ async def test_a_worker_brings_its_pool_is_heard_of_and_told_of_changes(url: str
         assert shown["work_pool"].items() <= made.items()
 
         await worker.send(heartbeat(heartbeat_interval_seconds=7))
-        await http.patch(f"/work_pools/{pool}", json={"is_paused": True, "concurrency_limit": 3})
+        paused = {"is_paused": True, "concurrency_limit": 3}
+        (await patiently(lambda: http.patch(f"/work_pools/{pool}", json=paused))).raise_for_status()
         changed = json.loads(await worker.recv())
         assert changed["type"] == "work_pool.snapshot.v1"
         assert changed["payload"]["snapshot_sequence"] == 2
@@ -103,7 +105,7 @@ async def test_a_worker_brings_its_pool_is_heard_of_and_told_of_changes(url: str
         (known,) = (await http.post(f"/work_pools/{pool}/workers/filter", json={})).json()
         assert (known["name"], known["status"], known["heartbeat_interval_seconds"]) == ("w", "ONLINE", 7)
 
-        await http.delete(f"/work_pools/{pool}")
+        (await patiently(lambda: http.delete(f"/work_pools/{pool}"))).raise_for_status()
         assert await closed(worker) == (1008, "authorization_failed")
 
 
