@@ -163,12 +163,13 @@ async def increment(request: Request, names: Tags, task_run_id: TaskRun) -> Resp
     """Take a slot of each tag for a task run, or none."""
 
     def run(connection: Connection) -> tuple[int, list[Row]]:
-        order = {f"{TAG}{tag}": place for place, tag in enumerate(names)}
-        limits = sorted(_limits(connection, names), key=lambda limit: order[limit["name"]])
+        asked = [f"{TAG}{tag}" for tag in names]
+        limits = sorted(_limits(connection, names), key=lambda limit: asked.index(limit["name"]))
         if none := next((limit for limit in limits if limit["limit"] == 0), None):
             raise HTTPException(423, deadlock(none))
         active = [limit for limit in limits if limit["active"]]
-        if not take(connection, active, 1):
+        twice = any(asked.count(limit["name"]) > 1 for limit in active)  # as in Prefect, no run gets a slot twice
+        if twice or not take(connection, active, 1):
             tag = active[0]["name"].removeprefix(TAG)
             raise Denied(LONGEST_WAIT, f"Concurrency limit for the {tag} tag has been reached")
         if active:
