@@ -1,6 +1,7 @@
 """What goes into the execution of one operation, and what comes out."""
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,14 @@ class GraphQLRequest:
     automatic: bool = False
     together: Any = None
     """Of several queries that are executed together, an `Opened`."""
+
+    def asked(self) -> tuple[Hashable, ...] | None:
+        """Return what identical requests of one caller have in common; None where JSON cannot hold the variables."""
+        try:
+            variables = msgspec.json.encode(self.variables)
+        except (ValueError, OverflowError):  # half a surrogate pair, a number beyond 64 bits
+            return None
+        return (self.authorization, self.query, self.operation_name, variables)
 
 
 @dataclass(frozen=True)

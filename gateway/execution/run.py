@@ -1,12 +1,11 @@
 """One entry for every operation: request -> document -> bounds -> execution -> answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from graphql.execution import Executor
@@ -134,10 +133,11 @@ class Execution:
         if operation.operation is not OperationType.QUERY:
             return cast("Answer", await self._to_its_end(execute()))
         alone = request.trace or request.ftv1 or request.together is not None
-        key = None if alone else _key(request)
-        if key is None:
+        asked = None if alone else request.asked()
+        if asked is None:
             return await execute()
-        answer, _ = await self._flights.join(key, request.deadline, execute)
+        # Those who ask in the same second may share its deadline too.
+        answer, _ = await self._flights.join((*asked, int(request.deadline)), request.deadline, execute)
         return answer
 
     async def find(self, request: GraphQLRequest) -> Admitted | Answer:
@@ -282,13 +282,3 @@ class Execution:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
-
-
-def _key(request: GraphQLRequest) -> Hashable:
-    """Return what identical queries have in common; None for one whose variables JSON cannot hold."""
-    try:
-        variables = msgspec.json.encode(request.variables)
-    except (ValueError, OverflowError):  # half a surrogate pair, a number beyond 64 bits
-        return None
-    # Those who ask in the same second may share its deadline too.
-    return (request.authorization, request.query, request.operation_name, variables, int(request.deadline))

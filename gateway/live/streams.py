@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import replace
 from functools import partial
 
-import msgspec
-
-from gateway.execution import Admitted, Answer, Execution, GraphQLRequest
+from gateway.execution import Admitted, Answer, Execution
 from gateway.execution.errors import formatted
 from gateway.live.feeds import Feeds
 from gateway.live.sockets import Open
@@ -41,7 +39,8 @@ class Streams:
         # Without an authorization of its own a client acts by the service's: those are one caller.
         authorization = admitted.request.authorization or self._upstream.authorization
         admitted = admitted._replace(request=replace(admitted.request, authorization=authorization))
-        key = _key(admitted.request)
+        asked = admitted.request.asked()
+        key: Hashable = asked and (*asked, admitted.request.trace)
         running = self._running.get(key) if key else None
         if running is None or running[1].done():
             subscription = self._execution.subscription(admitted)
@@ -102,12 +101,3 @@ class Streams:
 
 def _refused(message: str) -> Answer:
     return Answer(errors=[formatted(RateLimited(message))], executed=False, status=429)
-
-
-def _key(request: GraphQLRequest) -> Hashable:
-    """Return what equal subscriptions have in common, None where that cannot be told."""
-    try:
-        variables = msgspec.json.encode(request.variables)
-    except (ValueError, OverflowError):
-        return None
-    return (request.authorization, request.query, request.operation_name, variables, request.trace)
